@@ -1,0 +1,168 @@
+/** Services, latency, dependencies, attributes, health. */
+import { z } from "zod";
+import { Count, NanoNumber, NanoString, Scan } from "./common.ts";
+
+/** Rate, errors and duration of the entry spans (server, consumer, and roots) over a range. Percentiles are null without calls. */
+export const Red = z
+  .object({
+    callCount: Count,
+    errorCount: Count,
+    p50Nano: NanoNumber.nullable(),
+    p95Nano: NanoNumber.nullable(),
+    p99Nano: NanoNumber.nullable(),
+  })
+  .meta({ id: "Red" });
+export type Red = z.infer<typeof Red>;
+
+export const ServiceSummary = z
+  .object({
+    name: z.string(),
+    spanCount: Count.meta({ description: "All spans of the service; `current.callCount` counts its entry spans" }),
+    current: Red,
+    previous: Red.nullable().meta({ description: "The range of the same length just before; null when nothing was seen" }),
+    sparkline: z.array(Count).meta({ description: "Calls in equal steps over the range, oldest first" }),
+    lastSeenNano: NanoString,
+  })
+  .meta({ id: "ServiceSummary" });
+export type ServiceSummary = z.infer<typeof ServiceSummary>;
+
+export const ServicesAnswer = z
+  .object({
+    services: z.array(ServiceSummary),
+    fromNano: NanoString,
+    toNano: NanoString,
+    sparklineStepSeconds: z.number(),
+    scan: Scan,
+  })
+  .meta({ id: "ServicesAnswer" });
+export type ServicesAnswer = z.infer<typeof ServicesAnswer>;
+
+export const ServiceAnswer = z
+  .object({
+    name: z.string(),
+    current: Red,
+    previous: Red.nullable(),
+    spanNames: z.array(
+      z.object({
+        name: z.string(),
+        kind: z.string(),
+        spanCount: Count,
+        errorCount: Count,
+        p50Nano: NanoNumber,
+        p95Nano: NanoNumber,
+        p99Nano: NanoNumber,
+      }),
+    ),
+    versions: z.array(z.object({ value: z.string(), spanCount: Count })),
+    instances: z.array(z.object({ value: z.string(), spanCount: Count })),
+    scan: Scan,
+  })
+  .meta({ id: "ServiceAnswer" });
+export type ServiceAnswer = z.infer<typeof ServiceAnswer>;
+
+export const LatencyPoint = z.object({
+  timeNano: NanoString.meta({ description: "Start of the step" }),
+  count: Count,
+  errorCount: Count,
+  percentilesNano: z.array(NanoNumber.nullable()).meta({ description: "In the order of `percentiles`; null without spans" }),
+});
+export const LatencyGroup = z.object({
+  by: z.string().nullable().meta({ description: "The value of the attribute in `by`; null without `by`, or where it is absent" }),
+  total: LatencyPoint.omit({ timeNano: true }),
+  points: z.array(LatencyPoint),
+});
+export const LatencyAnswer = z
+  .object({
+    fromNano: NanoString,
+    toNano: NanoString,
+    stepSeconds: z.number(),
+    percentiles: z.array(z.number()),
+    by: z.string().nullable(),
+    query: z.string(),
+    groups: z.array(LatencyGroup),
+    scan: Scan,
+  })
+  .meta({ id: "LatencyAnswer" });
+export type LatencyAnswer = z.infer<typeof LatencyAnswer>;
+
+export const DependencyNode = z
+  .object({
+    id: z.string().meta({
+      description:
+        "Unique in the graph, e.g. `service:cart`, `database:orders`, `messaging:payments`, `external:api.bank.example`",
+    }),
+    name: z.string(),
+    kind: z.enum(["service", "database", "messaging", "external"]),
+    spanCount: Count,
+    errorCount: Count,
+  })
+  .meta({ id: "DependencyNode" });
+export type DependencyNode = z.infer<typeof DependencyNode>;
+
+export const DependencyEdge = z
+  .object({
+    caller: z.string().meta({ description: "Node id" }),
+    callee: z.string().meta({ description: "Node id" }),
+    kind: z.enum(["call", "database", "publish", "consume", "external", "internal"]),
+    callCount: Count,
+    errorCount: Count,
+    p50Nano: NanoNumber,
+    p95Nano: NanoNumber,
+    p99Nano: NanoNumber,
+    exampleTraceIds: z.array(z.string()).meta({ description: "Slowest and failing examples, at most 3" }),
+  })
+  .meta({ id: "DependencyEdge" });
+export type DependencyEdge = z.infer<typeof DependencyEdge>;
+
+export const DependenciesAnswer = z
+  .object({
+    fromNano: NanoString,
+    toNano: NanoString,
+    nodes: z.array(DependencyNode),
+    edges: z.array(DependencyEdge),
+    scan: Scan,
+  })
+  .meta({ id: "DependenciesAnswer" });
+export type DependenciesAnswer = z.infer<typeof DependenciesAnswer>;
+
+export const AttributesAnswer = z
+  .object({
+    attributes: z.array(
+      z.object({
+        key: z.string(),
+        scope: z.enum(["span", "resource"]),
+        type: z.enum(["string", "int", "double", "json"]),
+        spanCount: Count,
+      }),
+    ),
+    scan: Scan,
+  })
+  .meta({ id: "AttributesAnswer" });
+export type AttributesAnswer = z.infer<typeof AttributesAnswer>;
+
+export const AttributeValuesAnswer = z
+  .object({
+    key: z.string(),
+    values: z.array(z.object({ value: z.string(), type: z.enum(["string", "int", "double", "json"]), spanCount: Count })),
+    scan: Scan,
+  })
+  .meta({ id: "AttributeValuesAnswer" });
+export type AttributeValuesAnswer = z.infer<typeof AttributeValuesAnswer>;
+
+/** What the empty first page needs to help an exporter arrive. Served at `/api/v1/ingest`. */
+export const IngestAnswer = z
+  .object({
+    otlpHttpUrl: z.string().nullable().meta({ description: "null where this process runs no receiver" }),
+    otlpGrpcUrl: z.string().nullable(),
+    acceptedSpanCount: Count,
+    rejectedSpanCount: Count,
+    refusedRequestCount: Count,
+    lastRejection: z
+      .object({ timeNano: NanoString, transport: z.enum(["http", "grpc"]), status: z.string(), reason: z.string() })
+      .nullable(),
+  })
+  .meta({ id: "IngestAnswer" });
+export type IngestAnswer = z.infer<typeof IngestAnswer>;
+
+export const HealthAnswer = z.object({ status: z.enum(["ok", "starting", "unavailable"]) }).meta({ id: "HealthAnswer" });
+export type HealthAnswer = z.infer<typeof HealthAnswer>;
