@@ -1,5 +1,5 @@
 -- Spans, one row each, in the order in which they happened (storage: order key B). Columns as in schemas/clickhouse/spans-table.ts.
-CREATE TABLE spans
+CREATE TABLE IF NOT EXISTS spans
 (
     ingest_day Date,
     log_partition UInt32 CODEC(ZSTD(1)),

@@ -1,0 +1,210 @@
+/**
+ * The one door to ClickHouse: everything above speaks SQL text with bound parameters through a SpanDatabase, whether a server or
+ * the embedded engine answers at the URL. Protocol: ClickHouse's HTTP interface, through @clickhouse/client.
+ */
+import { Readable } from "node:stream";
+import { ClickHouseLogLevel, createClient, type ClickHouseClient, type ClickHouseSettings } from "@clickhouse/client";
+import { Failure } from "../span/errors.ts";
+import { classifyDatabaseError } from "./errors.ts";
+
+export interface QueryOptions {
+  /** Bound by the server: `{x:UInt8}` in the SQL takes `params.x`. Values never become part of the SQL text. */
+  readonly params?: Readonly<Record<string, unknown>>;
+  /** Aborting stops the statement on the server too; the promise then rejects with Failure "timeout". */
+  readonly signal?: AbortSignal;
+  readonly settings?: Readonly<Record<string, string | number>>;
+  /** A second statement under an id that is still running is refused ("unavailable", ClickHouse error 216). */
+  readonly queryId?: string;
+  /** Fallback: 30 s for questions, 5 min for inserts and commands. Enforced by the server, and a little later here. */
+  readonly timeoutMs?: number;
+}
+
+/** What a question read, for the page to show. */
+export interface ScanFigures {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly elapsedMs: number;
+}
+
+export interface QueryAnswer<T> {
+  readonly rows: T[];
+  readonly scan: ScanFigures;
+}
+
+/** Every method rejects with a Failure (see errors.ts); `clickHouseCodeOf` gives ClickHouse's own code where it answered one. */
+export interface SpanDatabase {
+  /** Runs a SELECT without FORMAT clause. Rows are objects by column name; 64-bit integers arrive as strings, NaN and infinities as null. */
+  query<T>(sql: string, options?: QueryOptions): Promise<QueryAnswer<T>>;
+  /** Runs a SELECT that ends in a FORMAT clause; the bytes as they come. Ending the iteration early stops the statement. */
+  stream(sql: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Runs an INSERT that ends in a FORMAT clause, with the body's buffers one after the other. On resolution the rows are stored (and
+   * synced where the settings say so). On rejection they may be stored or not: read back before trying again. The buffers must not
+   * change until the promise settles.
+   */
+  insert(sql: string, body: readonly Uint8Array[], options?: QueryOptions): Promise<void>;
+  /** Runs a statement that answers nothing (DDL). */
+  command(sql: string, options?: QueryOptions): Promise<void>;
+  /** Resolves when the server answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** May carry a database as its path: `http://127.0.0.1:8123/callchain`. */
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** A reader cannot write, and is held to limits of time, memory and result; the server's own profile may be narrower. */
+  readonly role: "reader" | "writer";
+  readonly connectionsMax?: number;
+}
+
+const QUERY_TIMEOUT_MS = 30_000;
+const COMMAND_TIMEOUT_MS = 300_000;
+/** The client's own limit lies past the server's, so that normally the server says why. */
+const GRACE_MS = 2_000;
+
+/** Readers: readonly=2 forbids every write and DDL but lets the limits below be sent; a closed connection stops the statement. */
+const READER_SETTINGS: ClickHouseSettings = {
+  readonly: "2",
+  cancel_http_readonly_queries_on_client_close: 1,
+  max_result_rows: "5000000",
+  max_memory_usage: "600000000",
+  max_bytes_before_external_group_by: "200000000",
+  max_bytes_before_external_sort: "200000000",
+  max_threads: 2,
+};
+
+const ROW_SETTINGS: ClickHouseSettings = {
+  /** An error after the first rows must not look like a short answer. */
+  wait_end_of_query: 1,
+  output_format_json_quote_64bit_integers: 1,
+  output_format_json_quote_denormals: 0,
+};
+
+/** Opens no connection yet: a server that is away shows at the first statement. */
+export function openDatabase(options: DatabaseOptions): SpanDatabase {
+  return new HttpDatabase(options);
+}
+
+interface JsonAnswer<T> {
+  readonly data: T[];
+  readonly statistics?: { readonly elapsed: number; readonly rows_read: number; readonly bytes_read: number };
+}
+
+class HttpDatabase implements SpanDatabase {
+  readonly #client: ClickHouseClient;
+  readonly #address: string;
+
+  constructor(options: DatabaseOptions) {
+    const url = new URL(options.url);
+    this.#address = url.origin;
+    this.#client = createClient({
+      url,
+      ...(options.username === undefined ? {} : { username: options.username }),
+      ...(options.password === undefined ? {} : { password: options.password }),
+      application: "callchain",
+      max_open_connections: options.connectionsMax ?? 10,
+      request_timeout: 24 * 3_600_000,
+      clickhouse_settings: options.role === "reader" ? READER_SETTINGS : { async_insert: 0 },
+      log: { level: ClickHouseLogLevel.OFF },
+    });
+  }
+
+  async query<T>(sql: string, options: QueryOptions = {}): Promise<QueryAnswer<T>> {
+    const startedMs = performance.now();
+    const answer = await this.#run(options, QUERY_TIMEOUT_MS, async (shared) => {
+      const result = await this.#client.query({
+        ...shared,
+        query: sql,
+        format: "JSON",
+        clickhouse_settings: { ...ROW_SETTINGS, ...shared.clickhouse_settings },
+      });
+      // The caller's own SELECT list decides T; ClickHouse's JSON format decides the rest.
+      return (await result.json()) as unknown as JsonAnswer<T>;
+    });
+    const elapsedMs = performance.now() - startedMs;
+    const statistics = answer.statistics;
+    return {
+      rows: answer.data,
+      scan: { rows: statistics?.rows_read ?? 0, bytes: statistics?.bytes_read ?? 0, elapsedMs },
+    };
+  }
+
+  async stream(sql: string, options: QueryOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    const result = await this.#run(options, QUERY_TIMEOUT_MS, (shared) => this.#client.exec({ ...shared, query: sql }));
+    return this.#chunks(result.stream, options);
+  }
+
+  async insert(sql: string, body: readonly Uint8Array[], options: QueryOptions = {}): Promise<void> {
+    await this.#run(options, COMMAND_TIMEOUT_MS, async (shared) => {
+      const result = await this.#client.exec({ ...shared, query: sql, values: Readable.from(body) });
+      for await (const chunk of result.stream) void chunk;
+    });
+  }
+
+  async command(sql: string, options: QueryOptions = {}): Promise<void> {
+    await this.#run(options, COMMAND_TIMEOUT_MS, (shared) => this.#client.command({ ...shared, query: sql }));
+  }
+
+  async ping(): Promise<void> {
+    const answer = await this.#client.ping();
+    if (!answer.success) throw classifyDatabaseError(answer.error, this.#address);
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  async #run<T>(options: QueryOptions, fallbackMs: number, send: (shared: SharedOptions) => Promise<T>): Promise<T> {
+    const timeoutMs = options.timeoutMs ?? fallbackMs;
+    if (options.signal?.aborted === true) throw cancelled(options.signal);
+    const deadline = AbortSignal.timeout(timeoutMs + GRACE_MS);
+    try {
+      return await send({
+        abort_signal: options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]),
+        clickhouse_settings: { max_execution_time: Math.ceil(timeoutMs / 1000), ...options.settings },
+        ...(options.params === undefined ? {} : { query_params: { ...options.params } }),
+        ...(options.queryId === undefined ? {} : { query_id: options.queryId }),
+      });
+    } catch (error) {
+      throw this.#classify(error, options, deadline, timeoutMs);
+    }
+  }
+
+  #classify(error: unknown, options: QueryOptions, deadline: AbortSignal, timeoutMs: number): Failure {
+    if (options.signal?.aborted === true) return cancelled(options.signal, error);
+    if (deadline.aborted) {
+      return new Failure("timeout", `ClickHouse at ${this.#address} did not answer within ${timeoutMs} ms`, { cause: error });
+    }
+    return classifyDatabaseError(error, this.#address);
+  }
+
+  async *#chunks(stream: Readable, options: QueryOptions): AsyncGenerator<Uint8Array> {
+    const onAbort = (): void => {
+      stream.destroy();
+    };
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    if (options.signal?.aborted === true) onAbort();
+    try {
+      for await (const chunk of stream) yield chunk as Uint8Array; // an exec stream is binary
+    } catch (error) {
+      throw options.signal?.aborted === true ? cancelled(options.signal, error) : classifyDatabaseError(error, this.#address);
+    } finally {
+      options.signal?.removeEventListener("abort", onAbort);
+      stream.destroy();
+    }
+  }
+}
+
+interface SharedOptions {
+  readonly abort_signal: AbortSignal;
+  readonly clickhouse_settings: ClickHouseSettings;
+  readonly query_params?: Record<string, unknown>;
+  readonly query_id?: string;
+}
+
+function cancelled(signal: AbortSignal, cause?: unknown): Failure {
+  return new Failure("timeout", "the statement was cancelled by its caller", { cause: cause ?? signal.reason });
+}
