@@ -1,0 +1,87 @@
+/**
+ * A service's colour: its name's hash picks one of 24 OKLCH slots, so a service looks the same on every page and every machine. Red is
+ * for errors only, so no slot lies within 35 degrees of it. Lightness and chroma are chosen per theme for 3:1 against the surface that
+ * bars are drawn on (checked by the test beside this file).
+ */
+export type Theme = "light" | "dark";
+
+export const SLOT_COUNT = 24;
+
+/** Hues go round from orange-yellow over green and blue to magenta; neighbours in the list are far apart on the wheel. */
+const HUE_COUNT = 12;
+const HUE_FIRST = 62;
+const HUE_STEP = 25;
+const HUE_STRIDE = 5;
+
+const LEVELS: Record<Theme, readonly (readonly [lightness: number, chroma: number])[]> = {
+  light: [
+    [0.6, 0.125],
+    [0.46, 0.1],
+  ],
+  dark: [
+    [0.74, 0.115],
+    [0.58, 0.11],
+  ],
+};
+
+/** FNV-1a over UTF-16 code units: short, stable, and the same wherever it runs. */
+export function hashName(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < name.length; index += 1) {
+    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  }
+  // A last mix, since the low bits of FNV-1a spread names that differ in one digit poorly.
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
+
+/** The slot that a name has where nothing collides. */
+export function slotOf(name: string): number {
+  return hashName(name) % SLOT_COUNT;
+}
+
+/** `[lightness 0-1, chroma, hue in degrees]` of a slot (taken modulo 24). */
+export function oklchOfSlot(slot: number, theme: Theme): readonly [lightness: number, chroma: number, hue: number] {
+  const index = slot % SLOT_COUNT;
+  const [lightness, chroma] = LEVELS[theme][Math.floor(index / HUE_COUNT)] ?? [0.6, 0.1];
+  const hue = HUE_FIRST + (((index % HUE_COUNT) * HUE_STRIDE) % HUE_COUNT) * HUE_STEP;
+  return [lightness, chroma, hue];
+}
+
+/** CSS text that canvas takes too. */
+export function colourOfSlot(slot: number, theme: Theme): string {
+  const [lightness, chroma, hue] = oklchOfSlot(slot, theme);
+  return `oklch(${lightness} ${chroma} ${hue})`;
+}
+
+/**
+ * One slot per name for one view: each keeps its own slot, and where two share one, the later in alphabetical order moves to the next
+ * free slot. With more than 24 names the slots are reused. The result does not depend on the order of the names.
+ */
+export function assignSlots(names: Iterable<string>): Map<string, number> {
+  const sorted = [...new Set(names)].sort();
+  const slots = new Map<string, number>();
+  const taken = new Set<number>();
+  const collided: string[] = [];
+  for (const name of sorted) {
+    const slot = slotOf(name);
+    if (taken.has(slot)) collided.push(name);
+    else {
+      taken.add(slot);
+      slots.set(name, slot);
+    }
+  }
+  for (const name of collided) {
+    let slot = slotOf(name);
+    for (let tries = 0; tries < SLOT_COUNT && taken.has(slot); tries += 1) slot = (slot + 1) % SLOT_COUNT;
+    taken.add(slot);
+    slots.set(name, slot);
+  }
+  return slots;
+}
+
+/** Colours for one view, from `assignSlots`; a name that was not given gets its own slot. */
+export function serviceColours(names: Iterable<string>, theme: Theme): (name: string) => string {
+  const slots = assignSlots(names);
+  return (name) => colourOfSlot(slots.get(name) ?? slotOf(name), theme);
+}
