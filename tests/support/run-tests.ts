@@ -1,0 +1,56 @@
+/**
+ * `npm test`: every *.test.ts of the repository, unit tests first, then the suites of tests/ that start real processes.
+ * `--only NAME` keeps the files whose path has NAME in it; `--full` asks the fault suites for their long form.
+ * Ends with the line "N passed, N failed, N skipped".
+ */
+import { globSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { findChromium } from "./chromium.ts";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const { values } = parseArgs({ options: { only: { type: "string" }, full: { type: "boolean", default: false } } });
+
+const all = globSync("{schemas,collector,query-api,ui,deploy,tests}/**/*.test.ts", {
+  cwd: root,
+  exclude: (path) => path.includes("node_modules"),
+});
+const files = all.filter((path) => path.includes(values.only ?? "")).toSorted();
+if (files.length === 0) throw new Error(`no test file has ${JSON.stringify(values.only)} in its path`);
+
+const { missing } = findChromium({ install: true });
+if (missing !== undefined) {
+  process.stdout.write(`\n*** NO BROWSER: ${missing}\n*** The page's tests are skipped.\n\n`);
+  if (process.env["CI"] === "true") throw new Error("with CI=true a browser is required");
+}
+if (values.full) process.env["CALLCHAIN_FAULT_FORM"] = "full";
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+/** Runs files together, at most so many at once, and counts single tests (suites and files are not counted). */
+async function runFiles(paths: readonly string[], concurrency: number): Promise<void> {
+  if (paths.length === 0) return;
+  const stream = run({ files: paths.map((path) => join(root, path)), concurrency, timeout: 15 * 60_000 });
+  stream.on("test:pass", ({ skip, details }) => {
+    if (details.type === "suite") return;
+    if (skip === undefined || skip === false) counts.passed += 1;
+    else counts.skipped += 1;
+  });
+  stream.on("test:fail", ({ details }) => {
+    if (details.type !== "suite") counts.failed += 1;
+  });
+  const report = stream.compose(spec);
+  for await (const piece of report) process.stdout.write(String(piece));
+}
+
+const isHeavy = (path: string): boolean => path.startsWith("tests/") || path.startsWith("deploy/embedded-clickhouse/");
+await runFiles(
+  files.filter((path) => !isHeavy(path)),
+  2,
+);
+await runFiles(files.filter(isHeavy), 1);
+process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+process.exitCode = counts.failed === 0 ? 0 : 1;
