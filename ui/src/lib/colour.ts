@@ -1,6 +1,6 @@
 /**
  * A service's colour: its name's hash picks one of 24 OKLCH slots, so a service looks the same on every page and every machine. Red is
- * for errors only, so no slot lies within 35 degrees of it. Lightness and chroma are chosen per theme for 3:1 against the surface that
+ * for errors only, so no slot lies within 30 degrees of it. Lightness and chroma are chosen per theme for 3:1 against the surface that
  * bars are drawn on (checked by the test beside this file).
  */
 export type Theme = "light" | "dark";
@@ -13,14 +13,19 @@ const HUE_FIRST = 62;
 const HUE_STEP = 25;
 const HUE_STRIDE = 5;
 
+/** sRGB holds less chroma around cyan than elsewhere. */
+const CYAN_FROM = 170;
+const CYAN_TO = 225;
+const CYAN_CHROMA = 0.8;
+
 const LEVELS: Record<Theme, readonly (readonly [lightness: number, chroma: number])[]> = {
   light: [
-    [0.6, 0.125],
-    [0.46, 0.1],
+    [0.6, 0.12],
+    [0.46, 0.092],
   ],
   dark: [
-    [0.74, 0.115],
-    [0.58, 0.11],
+    [0.74, 0.126],
+    [0.58, 0.115],
   ],
 };
 
@@ -45,7 +50,7 @@ export function oklchOfSlot(slot: number, theme: Theme): readonly [lightness: nu
   const index = slot % SLOT_COUNT;
   const [lightness, chroma] = LEVELS[theme][Math.floor(index / HUE_COUNT)] ?? [0.6, 0.1];
   const hue = HUE_FIRST + (((index % HUE_COUNT) * HUE_STRIDE) % HUE_COUNT) * HUE_STEP;
-  return [lightness, chroma, hue];
+  return [lightness, hue > CYAN_FROM && hue < CYAN_TO ? chroma * CYAN_CHROMA : chroma, hue];
 }
 
 /** CSS text that canvas takes too. */
