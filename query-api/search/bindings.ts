@@ -1,0 +1,43 @@
+/** Bound parameters, and the text comparison that both compilers use. */
+import type { Comparison } from "./query.ts";
+
+/** Collects bound parameters; `bind` gives back the placeholder. */
+export class Bindings {
+  readonly params: Record<string, unknown> = {};
+  readonly #prefix: string;
+  readonly #placeholders = new Map<string, string>();
+  #count = 0;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  bind(type: "String" | "Int64" | "UInt64" | "Float64", value: string | bigint | number): string {
+    const identity = `${type} ${typeof value} ${String(value)}`;
+    const known = this.#placeholders.get(identity);
+    if (known !== undefined) return known;
+    const name = `${this.#prefix}${this.#count}`;
+    this.#count += 1;
+    this.params[name] = typeof value === "bigint" ? value.toString() : value;
+    const placeholder = `{${name}:${type}}`;
+    this.#placeholders.set(identity, placeholder);
+    return placeholder;
+  }
+}
+
+/** `subject` is SQL of a string. Regular expressions are anchored, as Tempo's are. */
+export function compileText(subject: string, comparison: Comparison, value: string, bindings: Bindings): string {
+  if (comparison !== "=~" && comparison !== "!~") return `${subject} ${comparison} ${bindings.bind("String", value)}`;
+  const contained = containedText(value);
+  const test =
+    contained === undefined
+      ? `match(${subject}, ${bindings.bind("String", `^(?:${value})$`)})`
+      : `position(${subject}, ${bindings.bind("String", contained)}) > 0`;
+  return comparison === "=~" ? test : `NOT ${test}`;
+}
+
+/** The literal text of `.*text.*`, which a plain search answers; `.` does not match a line break, so texts with one differ harmlessly. */
+function containedText(pattern: string): string | undefined {
+  const inner = /^\.\*((?:[^\\^$.*+?()[\]{}|]|\\[\\^$.*+?()[\]{}|/-])+)\.\*$/s.exec(pattern)?.[1];
+  return inner?.replace(/\\(.)/gs, "$1");
+}

@@ -1,0 +1,107 @@
+/**
+ * Query -> SQL over the table `spans`. Everything that came from outside - values, attribute names, regular expressions - is a bound
+ * parameter; the SQL text is put together from the closed lists below only.
+ */
+import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
+import { Bindings, compileText } from "./bindings.ts";
+import { compileAttribute } from "./compile-attribute.ts";
+import { unreachable, type Comparison, type Expression, type IntrinsicName, type Literal, type Query } from "./query.ts";
+
+export interface CompiledQuery {
+  /** A condition over the columns of `spans`, without WHERE; `1` for `{}`. */
+  readonly where: string;
+  /** Bound by the server, see SpanDatabase. */
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface CompileOptions {
+  /** Prefix of the parameters' names; two queries in one statement need two. */
+  readonly prefix?: string;
+  /** Condition that holds rootName, rootServiceName and traceDuration to the spans in question, e.g. a time range. */
+  readonly traceScope?: string;
+}
+
+export function compileQuery(query: Query, options: CompileOptions = {}): CompiledQuery {
+  const bindings = new Bindings(options.prefix ?? "q");
+  const where = query.expression === null ? "1" : compileExpression(query.expression, bindings, options.traceScope ?? "1");
+  return { where, params: bindings.params };
+}
+
+function compileExpression(expression: Expression, bindings: Bindings, traceScope: string): string {
+  switch (expression.kind) {
+    case "and":
+    case "or": {
+      const items = expression.items.map((item) => compileExpression(item, bindings, traceScope));
+      return `(${items.join(expression.kind === "and" ? " AND " : " OR ")})`;
+    }
+    case "not":
+      return `NOT (${compileExpression(expression.item, bindings, traceScope)})`;
+    case "compare": {
+      const { field, comparison, literal } = expression;
+      return field.kind === "attribute"
+        ? compileAttribute(field.scope, field.key, comparison, literal, bindings)
+        : compileIntrinsic(field.name, comparison, literal, bindings, traceScope);
+    }
+    default:
+      return unreachable(expression);
+  }
+}
+
+const NO_PARENT = "toFixedString('\\0\\0\\0\\0\\0\\0\\0\\0', 8)";
+const END = "(toUnixTimestamp64Nano(start) + duration_nano)";
+
+function compileIntrinsic(
+  name: IntrinsicName,
+  comparison: Comparison,
+  literal: Literal,
+  bindings: Bindings,
+  traceScope: string,
+): string {
+  const text = (subject: string): string =>
+    compileText(subject, comparison, literal.type === "string" ? literal.value : "", bindings);
+  const ofRoot = (column: string): string =>
+    `trace_id IN (SELECT trace_id FROM spans WHERE parent_span_id = ${NO_PARENT} AND (${traceScope}) AND ${text(column)})`;
+  switch (name) {
+    case "name":
+      return text("name");
+    case "statusMessage":
+      return text("status_message");
+    case "duration":
+      return `duration_nano ${comparison} ${bindings.bind("UInt64", literal.type === "duration" ? literal.value : 0n)}`;
+    case "status":
+      return `status ${comparison} ${literal.type === "status" ? STATUS_CODES.indexOf(literal.value) : 0}`;
+    case "kind":
+      return `kind ${comparison} ${literal.type === "kind" ? SPAN_KINDS.indexOf(literal.value) : 0}`;
+    case "rootName":
+      return ofRoot("name");
+    case "rootServiceName":
+      return ofRoot("service");
+    case "traceDuration":
+      return `trace_id IN (SELECT trace_id FROM spans WHERE (${traceScope}) GROUP BY trace_id HAVING max${END} - min(toUnixTimestamp64Nano(start)) ${comparison} ${bindings.bind("Int64", literal.type === "duration" ? literal.value : 0n)})`;
+    case "event:name":
+      return `arrayExists(item -> ${text("item")}, event_name)`;
+    case "instrumentation:name":
+      return text("JSONExtractString(scope, '$name')");
+    case "instrumentation:version":
+      return text("JSONExtractString(scope, '$version')");
+    case "trace:id":
+      return compileId("trace_id", 16, comparison, literal, bindings);
+    case "span:id":
+      return compileId("span_id", 8, comparison, literal, bindings);
+    case "span:parentID":
+      return literal.type === "nil"
+        ? `parent_span_id ${comparison} ${NO_PARENT}`
+        : compileId("parent_span_id", 8, comparison, literal, bindings);
+    case "link:traceID":
+      return `arrayExists(item -> ${compileId("item", 16, comparison, literal, bindings)}, link_trace_id)`;
+    case "link:spanID":
+      return `arrayExists(item -> ${compileId("item", 8, comparison, literal, bindings)}, link_span_id)`;
+    default:
+      return unreachable(name);
+  }
+}
+
+function compileId(subject: string, bytes: 8 | 16, comparison: Comparison, literal: Literal, bindings: Bindings): string {
+  const hex = bindings.bind("String", literal.type === "string" ? literal.value : "");
+  return `${subject} ${comparison} toFixedString(unhex(${hex}), ${bytes})`;
+}

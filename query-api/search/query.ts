@@ -1,0 +1,151 @@
+/**
+ * The query language's tree: TraceQL, one spanset `{ ... }` over the fields of one span. Grammar and meaning follow Tempo's TraceQL
+ * (https://grafana.com/docs/tempo/latest/traceql/); where ours differs:
+ *   - a comparison with an attribute holds where the attribute is there with the literal's type and compares so; `!=` therefore wants
+ *     the attribute to be there (`= nil` asks for its absence);
+ *   - `.x` holds where the span's or the resource's x does; an attribute that semantic conventions renamed is looked up under all its names;
+ *   - regular expressions are RE2, anchored at both ends.
+ */
+import type { SpanKind, StatusCode } from "@callchain/schemas/span/span.ts";
+import { formatDuration } from "./units.ts";
+
+/** "any" is the bare `.x`: span or resource. */
+export const ATTRIBUTE_SCOPES = ["span", "resource", "event", "link", "instrumentation", "any"] as const;
+export type AttributeScope = (typeof ATTRIBUTE_SCOPES)[number];
+
+/** What a field compares with. */
+export type FieldType = "string" | "duration" | "status" | "kind" | "id";
+
+/** The intrinsics under the name that answers show, with their other spellings. The closed list of what is not an attribute. */
+export const INTRINSICS = {
+  name: { type: "string", aliases: ["span:name"] },
+  duration: { type: "duration", aliases: ["span:duration"] },
+  status: { type: "status", aliases: ["span:status"] },
+  statusMessage: { type: "string", aliases: ["span:statusMessage"] },
+  kind: { type: "kind", aliases: ["span:kind"] },
+  "span:id": { type: "id", aliases: [] },
+  "span:parentID": { type: "id", aliases: [] },
+  "trace:id": { type: "id", aliases: [] },
+  traceDuration: { type: "duration", aliases: ["trace:duration"] },
+  rootName: { type: "string", aliases: ["trace:rootName"] },
+  rootServiceName: { type: "string", aliases: ["trace:rootService"] },
+  "event:name": { type: "string", aliases: [] },
+  "link:traceID": { type: "id", aliases: [] },
+  "link:spanID": { type: "id", aliases: [] },
+  "instrumentation:name": { type: "string", aliases: [] },
+  "instrumentation:version": { type: "string", aliases: [] },
+} as const satisfies Record<string, { type: FieldType; aliases: readonly string[] }>;
+export type IntrinsicName = keyof typeof INTRINSICS;
+
+export type Field =
+  | { readonly kind: "attribute"; readonly scope: AttributeScope; readonly key: string }
+  | { readonly kind: "intrinsic"; readonly name: IntrinsicName };
+
+export const COMPARISONS = ["=", "!=", ">", "<", ">=", "<=", "=~", "!~"] as const;
+export type Comparison = (typeof COMPARISONS)[number];
+
+export type Literal =
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "int"; readonly value: bigint }
+  | { readonly type: "double"; readonly value: number }
+  | { readonly type: "duration"; readonly value: bigint }
+  | { readonly type: "bool"; readonly value: boolean }
+  | { readonly type: "status"; readonly value: StatusCode }
+  | { readonly type: "kind"; readonly value: SpanKind }
+  | { readonly type: "nil" };
+
+export type Expression =
+  | { readonly kind: "and" | "or"; readonly items: readonly Expression[] }
+  | { readonly kind: "not"; readonly item: Expression }
+  | { readonly kind: "compare"; readonly field: Field; readonly comparison: Comparison; readonly literal: Literal };
+
+/** null: `{}`, every span. */
+export interface Query {
+  readonly expression: Expression | null;
+}
+
+export const QUERY_CHARS_MAX = 4096;
+export const REGEX_CHARS_MAX = 256;
+export const TERM_COUNT_MAX = 64;
+export const NESTING_MAX = 32;
+
+export function attribute(scope: AttributeScope, key: string): Field {
+  return { kind: "attribute", scope, key };
+}
+
+export function intrinsic(name: IntrinsicName): Field {
+  return { kind: "intrinsic", name };
+}
+
+export function compare(field: Field, comparison: Comparison, literal: Literal): Expression {
+  return { kind: "compare", field, comparison, literal };
+}
+
+/** Ends a switch over a closed list: the type checker refuses it while a case is missing. */
+export function unreachable(value: never): never {
+  throw new TypeError(`not in the closed list: ${String(value)}`);
+}
+
+/** All of the queries at once: their expressions joined by `&&`. */
+export function joinQueries(...queries: readonly Query[]): Query {
+  const items = queries.flatMap(({ expression }) => (expression === null ? [] : [expression]));
+  return { expression: joinExpressions("and", items) };
+}
+
+/** Flattens what is of the same kind; null for no items. */
+export function joinExpressions(kind: "and" | "or", items: readonly Expression[]): Expression | null {
+  const flat = items.flatMap((item) => (item.kind === kind ? item.items : [item]));
+  return flat.length > 1 ? { kind, items: flat } : (flat[0] ?? null);
+}
+
+/** The query in TraceQL; parsing it gives the same query again. */
+export function formatQuery(query: Query): string {
+  return query.expression === null ? "{ }" : `{ ${formatExpression(query.expression, false)} }`;
+}
+
+function formatExpression(expression: Expression, isInner: boolean): string {
+  switch (expression.kind) {
+    case "compare":
+      return `${formatField(expression.field)} ${expression.comparison} ${formatLiteral(expression.literal)}`;
+    case "not":
+      return `!(${formatExpression(expression.item, false)})`;
+    case "and":
+    case "or": {
+      const joined = expression.items
+        .map((item) => formatExpression(item, true))
+        .join(expression.kind === "and" ? " && " : " || ");
+      return isInner ? `(${joined})` : joined;
+    }
+    default:
+      return unreachable(expression);
+  }
+}
+
+const PLAIN_KEY = /^[\p{L}\p{N}_.\-/:@$]+$/u;
+
+export function formatField(field: Field): string {
+  if (field.kind === "intrinsic") return field.name;
+  const key = PLAIN_KEY.test(field.key) && !field.key.endsWith(".") ? field.key : JSON.stringify(field.key);
+  return `${field.scope === "any" ? "" : field.scope}.${key}`;
+}
+
+function formatLiteral(literal: Literal): string {
+  switch (literal.type) {
+    case "string":
+      return JSON.stringify(literal.value);
+    case "double":
+      return Number.isInteger(literal.value) ? formatWholeDouble(literal.value) : String(literal.value);
+    case "duration":
+      return formatDuration(literal.value);
+    case "nil":
+      return "nil";
+    default:
+      return String(literal.value);
+  }
+}
+
+/** `1e+21` already reads as a double, `5` needs its point. */
+function formatWholeDouble(value: number): string {
+  const text = Object.is(value, -0) ? "-0" : String(value);
+  return text.includes("e") ? text : `${text}.0`;
+}
