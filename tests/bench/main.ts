@@ -1,0 +1,17 @@
+/** `npm run bench -- NAME [arguments]`: one benchmark, or all of them in turn. Timings compare only within one run on one machine. */
+import { cpus, totalmem } from "node:os";
+import { runIngestBench } from "./ingest.ts";
+
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  ingest: runIngestBench,
+};
+
+const [name, ...args] = process.argv.slice(2);
+const chosen = name === undefined ? Object.values(benches) : [benches[name]];
+process.stdout.write(
+  `machine: ${cpus().length} cores of ${cpus()[0]?.model ?? "an unnamed processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n\n`,
+);
+for (const bench of chosen) {
+  if (bench === undefined) throw new Error(`no benchmark ${JSON.stringify(name)}; accepted: ${Object.keys(benches).join(", ")}`);
+  await bench(args);
+}
