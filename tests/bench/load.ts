@@ -100,7 +100,7 @@ async function run(options: z.output<typeof Options>): Promise<LoadResult> {
     spansPerRequest: options.spansPerRequest,
     seed: 1,
     startNano: BigInt(Date.now()) * 1_000_000n,
-    spanNano: CORPUS_NANO,
+    rangeNano: CORPUS_NANO,
   });
   const replay = new Replay(corpus, CORPUS_NANO);
   const send = (options.protocol === "http" ? httpSender : grpcSender)(options.url, options.gzip, options.connections);
