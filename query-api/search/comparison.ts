@@ -57,7 +57,8 @@ function readIntrinsicComparison(
   fault: FaultOf,
 ): Expression {
   const isEquality = comparison === "=" || comparison === "!=";
-  switch (INTRINSICS[field.name].type) {
+  const { type } = INTRINSICS[field.name];
+  switch (type) {
     case "string":
       if (literal.type !== "string") throw fault("a text in quotes");
       return compare(field, comparison, literal);
@@ -79,7 +80,7 @@ function readIntrinsicComparison(
     case "id":
       return readId(field, comparison, literal, fault);
     default:
-      return unreachable(INTRINSICS[field.name]);
+      return unreachable(type);
   }
 }
 

@@ -1,0 +1,71 @@
+/** What every aggregate over a time range shares: the range as SQL, the choice of percentile function, the account of what was read. */
+import type { Scan } from "@callchain/schemas/api/common.ts";
+import type { ScanFigures, SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import type { UnixNano } from "@callchain/schemas/span/time.ts";
+
+/** Half open: `from` included, `to` not. */
+export interface TimeRange {
+  readonly from: UnixNano;
+  readonly to: UnixNano;
+}
+
+/** What a question needs beside its own parameters. */
+export interface Asking {
+  readonly database: SpanDatabase;
+  /** Aborts the statements on the server too. */
+  readonly signal: AbortSignal;
+}
+
+/** An instant as SQL, from a bound parameter of nanoseconds: comparable with `start`, so that the order key prunes. */
+export function instantSql(parameter: string): string {
+  return `fromUnixTimestamp64Nano({${parameter}:Int64})`;
+}
+
+/** `start` lies in the range bound as {from} and {to}. */
+export const IN_RANGE = `start >= ${instantSql("from")} AND start < ${instantSql("to")}`;
+
+export function rangeParams(range: TimeRange): { from: string; to: string } {
+  return { from: range.from.toString(), to: range.to.toString() };
+}
+
+/** Eight zero bytes: the parent of a span that has none. */
+export const NO_PARENT = "toFixedString('', 8)";
+
+/** Spans through which work enters a service. SpanKind: server 2, client 3, producer 4, consumer 5. A root that is no call out counts too. */
+export const IS_ENTRY = `(kind IN (2, 5) OR (parent_span_id = ${NO_PARENT} AND kind NOT IN (3, 4)))`;
+
+/** Durations held at 8-16 bytes each until the answer is out: beyond this count a digest takes their place. */
+const EXACT_SPAN_COUNT_MAX = 10_000_000;
+
+/**
+ * The name of the aggregate function for percentiles: exact (the value at index floor(level * n) of the sorted durations) up to ten
+ * million spans, a t-digest beyond (within about 1%).
+ */
+export function quantilesSql(spanCount: number): "quantilesExact" | "quantilesTDigest" {
+  return spanCount <= EXACT_SPAN_COUNT_MAX ? "quantilesExact" : "quantilesTDigest";
+}
+
+/** How many spans start in the range. Answered from the order key: milliseconds on any table. */
+export async function countSpans(range: TimeRange, { database, signal }: Asking): Promise<{ count: number; scan: ScanFigures }> {
+  const { rows, scan } = await database.query<{ n: string }>(`SELECT count() AS n FROM spans WHERE ${IN_RANGE}`, {
+    params: rangeParams(range),
+    signal,
+  });
+  return { count: Number(rows[0]?.n ?? 0), scan };
+}
+
+/** One account of several statements. `elapsedMs` is the whole question's, from its start. */
+export function buildScan(scans: readonly ScanFigures[], startedMs: number, partialReasons: readonly string[] = []): Scan {
+  return {
+    rows: scans.reduce((sum, scan) => sum + scan.rows, 0),
+    bytes: scans.reduce((sum, scan) => sum + scan.bytes, 0),
+    elapsedMs: performance.now() - startedMs,
+    partial: partialReasons.length > 0,
+    partialReason: partialReasons.length > 0 ? partialReasons.join(" ") : null,
+  };
+}
+
+/** Percentiles as numbers, or nulls where nothing was counted. ClickHouse answers 64-bit integers as strings and NaN as null. */
+export function readPercentiles(values: readonly (string | number | null)[], callCount: number): (number | null)[] {
+  return values.map((value) => (callCount === 0 || value === null ? null : Math.max(0, Math.round(Number(value)))));
+}
