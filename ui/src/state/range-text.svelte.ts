@@ -1,6 +1,7 @@
 /** The time range in words. */
 import type { TextKey } from "../lib/i18n/dictionary.ts";
-import { instantMs, nanoTextFromMs, splitRelative } from "../lib/time-range.ts";
+import { formatDuration } from "../lib/format.ts";
+import { instantMs, nanoTextFromMs, rangeSeconds, splitRelative } from "../lib/time-range.ts";
 import { router } from "./router.svelte.ts";
 import { t, time, timeOfDay } from "./settings.svelte.ts";
 
@@ -13,12 +14,22 @@ const UNIT_TEXTS: Record<string, TextKey> = {
   w: "range.unit.w",
 };
 
-/** `Last 15 minutes` for `now-15m`; a text that is not relative as it is. */
-export function relativeText(from: string): string {
+function lengthText(from: string): string | null {
   const relative = splitRelative(from);
   const key = relative === null ? undefined : UNIT_TEXTS[relative.unit];
-  if (relative === null || key === undefined) return from;
-  return t("range.last", { length: t(key, { count: relative.amount }) });
+  return relative === null || key === undefined ? null : t(key, { count: relative.amount });
+}
+
+/** The length of the chosen range: `15 minutes`, `2 h 10 min`. */
+export function rangeLengthText(): string {
+  const { from, to } = router.range;
+  return (to === "now" ? lengthText(from) : null) ?? formatDuration(Math.round(rangeSeconds(router.range)) * 1e9);
+}
+
+/** `Last 15 minutes` for `now-15m`; a text that is not relative as it is. */
+export function relativeText(from: string): string {
+  const length = lengthText(from);
+  return length === null ? from : t("range.last", { length });
 }
 
 /** The chosen range: relative in words, absolute as times. */
