@@ -1,0 +1,200 @@
+/** The engine of one data directory: statements in, answers out. One instance per process. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { engineErrorOf, EngineError, ERROR } from "./errors.ts";
+import { FifoPool, openFifo } from "./fifos.ts";
+import { Gate } from "./gate.ts";
+import { identifier, stringLiteral } from "./literal.ts";
+import { loadNative, type NativeBinding, type NativeConnection, type NativeResult } from "./native.ts";
+import { describeHolder } from "./holder.ts";
+import { ID_SETTING, serverConfig, type EngineLimits } from "./server-config.ts";
+import { Spool } from "./spool.ts";
+
+/** Statements of one class wait for each other and for no other class: readers never hold up an insert. */
+export type StatementClass = "read" | "insert" | "change" | "control";
+
+/** What a statement runs with: one connection, opened for it and closed after it. */
+export interface StatementContext {
+  readonly queryId: string;
+  readonly database: string | null;
+  readonly settings: ReadonlyMap<string, string>;
+  /** Bound parameters as ClickHouse's HTTP interface takes them: escaped by the rules of TSV. */
+  readonly params: ReadonlyMap<string, string>;
+  /** Format of an answer whose statement names none. */
+  readonly defaultFormat: string;
+  /** Aborting kills the statement. */
+  readonly signal: AbortSignal;
+}
+
+export interface EngineAnswer {
+  readonly bytes: Uint8Array;
+  readonly elapsedMs: number;
+  /** Rows of the answer, or rows written by INSERT ... FROM INFILE. */
+  readonly rowCount: number;
+}
+
+export interface StreamedAnswer {
+  /** Must be read to its end or destroyed through the context's signal. Ends when the statement has ended, well or not. */
+  readonly stream: Readable;
+  /** Settles when the statement has ended; rejects with EngineError. */
+  readonly done: Promise<EngineAnswer>;
+}
+
+const STREAMS_MAX = 12;
+const WAITING_MAX = 128;
+const CANCEL_RETRY_MS = 25;
+const CANCEL_RETRY_MAX_MS = 1000;
+
+export class Engine {
+  readonly version: string;
+  readonly timezone: string;
+  readonly spool: Spool;
+  readonly #native: NativeBinding;
+  readonly #dir: string;
+  readonly #args: readonly string[];
+  readonly #fifos: FifoPool;
+  readonly #gates: Readonly<Record<StatementClass, Gate>>;
+  readonly #running = new Map<string, AbortController>();
+  /** Keeps the engine open: closing the last connection ends it. */
+  readonly #anchor: NativeConnection;
+
+  constructor(dataDir: string, limits: EngineLimits) {
+    this.#dir = join(dataDir, "clickhouse");
+    const ownDir = join(dataDir, "engine");
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    mkdirSync(ownDir, { recursive: true, mode: 0o700 });
+    const configPath = join(ownDir, `config-${process.pid}.xml`);
+    writeFileSync(configPath, serverConfig(limits));
+    this.#args = [`--config-file=${configPath}`];
+    this.#native = loadNative();
+    try {
+      this.#anchor = this.#native.CreateConnection(this.#dir, this.#args);
+    } catch (error) {
+      throw new Error(describeHolder(dataDir, error), { cause: error });
+    } finally {
+      rmSync(configPath);
+    }
+    // From here on the directory is ours: what an earlier process left can go.
+    const pipes = join(ownDir, "pipes");
+    rmSync(pipes, { recursive: true, force: true });
+    this.#fifos = new FifoPool(pipes, STREAMS_MAX);
+    this.spool = new Spool(join(ownDir, "spool"), limits.bodyBytesMax);
+    const facts = this.#native.QueryWithConnection(this.#anchor, "SELECT version(), timezone()", "TSV").trim().split("\t");
+    this.version = facts[0] ?? "";
+    this.timezone = facts[1] ?? "UTC";
+    this.#gates = {
+      read: new Gate("read", STREAMS_MAX, WAITING_MAX),
+      insert: new Gate("insert", 4, WAITING_MAX),
+      change: new Gate("change", 2, WAITING_MAX),
+      control: new Gate("control", 2, WAITING_MAX),
+    };
+  }
+
+  /** Runs one statement and returns its whole answer. Rejects with EngineError. */
+  run(sql: string, statementClass: StatementClass, context: StatementContext): Promise<EngineAnswer> {
+    return this.#admit(statementClass, context, () => this.#call(sql, context));
+  }
+
+  /**
+   * Runs a SELECT whose text is given in two parts; ` INTO OUTFILE ...` goes between them. Resolves once it has been admitted.
+   */
+  async stream(before: string, after: string, context: StatementContext): Promise<StreamedAnswer> {
+    let started: ((answer: StreamedAnswer) => void) | undefined;
+    const answer = new Promise<StreamedAnswer>((resolve) => {
+      started = resolve;
+    });
+    const admitted = this.#admit("read", context, async () => {
+      const fifo = this.#fifos.take();
+      const reader = openFifo(fifo);
+      const gone = new Promise<void>((resolve) => reader.stream.once("close", () => resolve()));
+      const done = this.#call(`${before} INTO OUTFILE ${stringLiteral(fifo.path)} TRUNCATE ${after}`, context).finally(
+        reader.finish,
+      );
+      started?.({ stream: reader.stream, done });
+      await done.catch(() => undefined);
+      // Whatever is left unread would reach the next user of the pipe.
+      await gone;
+      this.#fifos.give(fifo);
+    });
+    return await Promise.race([answer, admitted.then(() => answer)]);
+  }
+
+  /** Ends a statement of this server. Returns whether there was one of that id. */
+  kill(queryId: string): boolean {
+    const running = this.#running.get(queryId);
+    running?.abort();
+    return running !== undefined;
+  }
+
+  /** Kills what runs, waits for it, closes. */
+  async close(): Promise<void> {
+    for (const running of this.#running.values()) running.abort();
+    while (this.#running.size > 0) await delay(CANCEL_RETRY_MS);
+    this.#native.CloseConnection(this.#anchor);
+  }
+
+  async #admit<T>(statementClass: StatementClass, context: StatementContext, work: () => Promise<T>): Promise<T> {
+    if (this.#running.has(context.queryId)) {
+      throw new EngineError(
+        ERROR.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
+        `Query with id = ${context.queryId} is already running.`,
+      );
+    }
+    const killer = new AbortController();
+    this.#running.set(context.queryId, killer);
+    const signal = AbortSignal.any([killer.signal, context.signal]);
+    try {
+      const leave = await this.#gates[statementClass].enter(signal);
+      const cancel = (): void => void this.#cancel(context.queryId);
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        return await work();
+      } finally {
+        signal.removeEventListener("abort", cancel);
+        leave();
+      }
+    } finally {
+      this.#running.delete(context.queryId);
+    }
+  }
+
+  async #call(sql: string, context: StatementContext): Promise<EngineAnswer> {
+    const began = performance.now();
+    const result = await this.#native1(`${prefixOf(context)}${sql}`, context.defaultFormat);
+    return { bytes: result.bytes, elapsedMs: performance.now() - began, rowCount: result.rowsRead };
+  }
+
+  async #native1(sql: string, format: string): Promise<NativeResult> {
+    const connection = this.#native.CreateConnection(this.#dir, this.#args);
+    try {
+      return await this.#native.QueryAsyncConnection(connection, sql, format);
+    } catch (error) {
+      throw engineErrorOf(error);
+    } finally {
+      this.#native.CloseConnection(connection);
+    }
+  }
+
+  /** Asks the engine to kill a statement until it has ended: right after its start the engine does not list it yet. */
+  async #cancel(queryId: string): Promise<void> {
+    const kill = `KILL QUERY WHERE Settings['${ID_SETTING}'] = ${stringLiteral(queryId)} ASYNC`;
+    for (let waitMs = CANCEL_RETRY_MS; this.#running.has(queryId); waitMs = Math.min(waitMs * 2, CANCEL_RETRY_MAX_MS)) {
+      await this.#native1(kill, "Null");
+      await delay(waitMs);
+    }
+  }
+}
+
+/** `readonly` comes last: nothing may be set after it. */
+function prefixOf(context: StatementContext): string {
+  const changes = [`${ID_SETTING}=${stringLiteral(context.queryId)}`];
+  for (const [name, value] of context.params) changes.push(`param_${name}=${stringLiteral(value)}`);
+  for (const [name, value] of context.settings)
+    if (name !== "readonly" && name !== ID_SETTING) changes.push(`${name}=${stringLiteral(value)}`);
+  const readonly = context.settings.get("readonly");
+  if (readonly !== undefined) changes.push(`readonly=${stringLiteral(readonly)}`);
+  const use = context.database === null ? "" : `USE ${identifier(context.database)}; `;
+  return `${use}SET ${changes.join(", ")}; `;
+}
