@@ -31,8 +31,8 @@ export function rangeParams(range: TimeRange): { from: string; to: string } {
 /** Eight zero bytes: the parent of a span that has none. */
 export const NO_PARENT = "toFixedString('', 8)";
 
-/** Spans through which work enters a service. SpanKind: server 2, client 3, producer 4, consumer 5. A root that is no call out counts too. */
-export const IS_ENTRY = `(kind IN (2, 5) OR (parent_span_id = ${NO_PARENT} AND kind NOT IN (3, 4)))`;
+/** Spans through which work enters a service: server (2), consumer (5), and whatever has no parent. */
+export const IS_ENTRY = `(kind IN (2, 5) OR parent_span_id = ${NO_PARENT})`;
 
 /** Durations held at 8-16 bytes each until the answer is out: beyond this count a digest takes their place. */
 const EXACT_SPAN_COUNT_MAX = 10_000_000;

@@ -92,9 +92,10 @@ export async function listServices(range: TimeRange, asking: Asking): Promise<Se
       { params: { ...params, step: stepNano.toString() }, signal },
     ),
   ]);
+  const emptyLine = (): number[] => Array.from({ length: pointCount }, () => 0);
   const points = new Map<string, number[]>();
   for (const { service, point, calls } of sparklines.rows) {
-    const line = points.get(service) ?? new Array<number>(pointCount).fill(0);
+    const line = points.get(service) ?? emptyLine();
     line[Number(point)] = Number(calls);
     points.set(service, line);
   }
@@ -105,7 +106,7 @@ export async function listServices(range: TimeRange, asking: Asking): Promise<Se
       spanCount: Number(row.spanCount),
       current: buildRed(row),
       previous: buildPreviousRed(row),
-      sparkline: points.get(row.service) ?? new Array<number>(pointCount).fill(0),
+      sparkline: points.get(row.service) ?? emptyLine(),
       lastSeenNano: row.lastSeen,
     })),
     fromNano: range.from.toString(),

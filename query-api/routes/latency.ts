@@ -1,0 +1,47 @@
+import { LatencyAnswer } from "@callchain/schemas/api/catalog.ts";
+import { buildFilterQuery } from "../search/filters.ts";
+import { GROUP_FIELD_ACCEPTED, parseGroupField } from "../store/group-by.ts";
+import { LATENCY_POINT_COUNT_MAX, countPoints, getLatency } from "../store/latency.ts";
+import { spanFilters } from "./filters.ts";
+import { queryParam, timeRange } from "./params.ts";
+import { refuseParameter } from "./problem.ts";
+import { defineRoute } from "./route.ts";
+
+const PERCENTILE_COUNT_MAX = 10;
+
+function parsePercentile(text: string): number | undefined {
+  const value = /^\d{1,2}(\.\d{1,4})?$/.test(text) ? Number(text) : Number.NaN;
+  return value > 0 && value < 100 ? value : undefined;
+}
+
+export const latencyRoute = defineRoute({
+  path: "/latency",
+  summary: "Percentiles, counts and errors of the matching spans over time, as a whole or grouped by an attribute",
+  params: {
+    ...spanFilters,
+    ...timeRange,
+    step: queryParam.duration("Length of a step; fallback: a round one that gives at most 120 points"),
+    by: queryParam.parsed("Field to group by", GROUP_FIELD_ACCEPTED, (text) => {
+      if (text === "") return null;
+      const field = parseGroupField(text);
+      return field === undefined ? undefined : { text, field };
+    }),
+    p: queryParam.list(
+      [50, 95, 99],
+      "numbers above 0 and below 100, e.g. 99.9",
+      PERCENTILE_COUNT_MAX,
+      parsePercentile,
+      "Percentiles of the span duration",
+    ),
+    groups: queryParam.wholeNumber(20, 1, 100, "Groups at most, largest first"),
+  },
+  answer: LatencyAnswer,
+  handle: ({ from, to, step, by, p, groups, ...filters }, context) => {
+    const range = { from, to };
+    if (step !== null && (step === 0n || countPoints(range, step) > LATENCY_POINT_COUNT_MAX)) {
+      throw refuseParameter("step", `${step}ns`, `a duration that cuts the range into at most ${LATENCY_POINT_COUNT_MAX} steps`);
+    }
+    const question = { range, query: buildFilterQuery(filters), stepNano: step, percentiles: p, by, groupCountMax: groups };
+    return getLatency(question, context);
+  },
+});

@@ -1,0 +1,188 @@
+/**
+ * Attribute names and values with counts, for autocomplete. Span attributes are counted in the newest spans of the range only, so that
+ * typing stays quick on any table; resources are few and are counted in full.
+ */
+import type { AttributeValuesAnswer, AttributesAnswer } from "@callchain/schemas/api/catalog.ts";
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import { Bindings } from "../search/bindings.ts";
+import { attributeNames } from "../search/conventions.ts";
+import { canonicalKey, compileGroupField, type GroupField } from "./group-by.ts";
+import { IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
+
+/** Spans looked at for span attributes. */
+const SAMPLE_SPAN_COUNT = 200_000;
+
+const MAPS = [
+  ["attr_string", "string"],
+  ["attr_int", "int"],
+  ["attr_double", "double"],
+  ["attr_json", "json"],
+] as const;
+type AttributeType = (typeof MAPS)[number][1];
+
+export interface AttributeQuestion {
+  readonly range: TimeRange;
+  readonly prefix: string;
+  readonly limit: number;
+}
+
+function sampleReason(spanCount: number): string[] {
+  if (spanCount <= SAMPLE_SPAN_COUNT) return [];
+  return [
+    `Span attributes were counted in the newest ${SAMPLE_SPAN_COUNT} of ${spanCount} spans; narrow the time range for all.`,
+  ];
+}
+
+/** Type of a canonical JSON value as SQL. */
+const JSON_TYPE = (subject: string, key: string): string =>
+  `transform(toString(JSONType(${subject}, ${key})), ['String', 'Int64', 'UInt64', 'Double'], ['string', 'int', 'int', 'double'], 'json')`;
+
+interface KeyRow {
+  readonly key: string;
+  readonly type: AttributeType;
+  readonly spans: string;
+}
+
+async function listSpanKeys(
+  question: AttributeQuestion,
+  { database, signal }: Asking,
+): Promise<{ rows: KeyRow[]; scan: ScanFigures }> {
+  return database.query<KeyRow>(
+    `SELECT key, type, sum(spans) AS spans FROM (${MAPS.map(
+      ([map, type]) =>
+        `SELECT toString(arrayJoin(found)) AS key, '${type}' AS type, count() AS spans
+         FROM (SELECT ${map}.keys AS found FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT ${SAMPLE_SPAN_COUNT}) GROUP BY key`,
+    ).join(" UNION ALL ")})
+     WHERE startsWith(lowerUTF8(key), lowerUTF8({prefix:String})) GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
+    { params: { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 }, signal },
+  );
+}
+
+async function listResourceKeys(
+  question: AttributeQuestion,
+  { database, signal }: Asking,
+): Promise<{ rows: KeyRow[]; scan: ScanFigures }> {
+  return database.query<KeyRow>(
+    `SELECT if(startsWith(member, '$$'), substring(member, 2), member) AS key, ${JSON_TYPE("resource", "member")} AS type, sum(spans) AS spans
+     FROM (SELECT toString(resource) AS resource, count() AS spans FROM spans WHERE ${IN_RANGE} GROUP BY resource)
+     ARRAY JOIN arrayDistinct(JSONExtractKeys(resource)) AS member
+     WHERE (NOT startsWith(member, '$') OR startsWith(member, '$$')) AND startsWith(lowerUTF8(key), lowerUTF8({prefix:String}))
+     GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
+    { params: { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 }, signal },
+  );
+}
+
+/** Attribute names that begin with the prefix (in either case), most frequent first. */
+export async function listAttributes(
+  question: AttributeQuestion & { readonly scope: "any" | "span" | "resource" },
+  asking: Asking,
+): Promise<AttributesAnswer> {
+  const startedMs = performance.now();
+  const { scope, limit } = question;
+  const counted = await countSpans(question.range, asking);
+  const nothing = { rows: [], scan: { rows: 0, bytes: 0, elapsedMs: 0 } };
+  const [span, resource] = await Promise.all([
+    scope === "resource" ? nothing : listSpanKeys(question, asking),
+    scope === "span" ? nothing : listResourceKeys(question, asking),
+  ]);
+  const attributes = [
+    ...span.rows.map((row) => ({ key: row.key, scope: "span" as const, type: row.type, spanCount: Number(row.spans) })),
+    ...resource.rows.map((row) => ({ key: row.key, scope: "resource" as const, type: row.type, spanCount: Number(row.spans) })),
+  ].toSorted((a, b) => b.spanCount - a.spanCount);
+  const reasons = scope === "resource" ? [] : sampleReason(counted.count);
+  if (attributes.length > limit) reasons.push(`The ${limit} most frequent names are listed; type more of the name.`);
+  return {
+    attributes: attributes.slice(0, limit),
+    scan: buildScan([counted.scan, span.scan, resource.scan], startedMs, reasons),
+  };
+}
+
+interface ValueRow {
+  readonly value: string;
+  readonly type: AttributeType;
+  readonly spans: string;
+}
+
+type Found = Promise<{ rows: ValueRow[]; scan: ScanFigures }>;
+
+const MOST_FREQUENT = `WHERE startsWith(lowerUTF8(value), lowerUTF8({prefix:String}))
+  GROUP BY value, type ORDER BY spans DESC, value, type LIMIT {limit:UInt32}`;
+
+function valueParams(question: AttributeQuestion): Record<string, unknown> {
+  return { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 };
+}
+
+function listSpanValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
+  const values = MAPS.map(
+    ([map, type]) =>
+      `SELECT toString(found_values[position]) AS value, '${type}' AS type, count() AS spans
+       FROM (SELECT ${map}.keys AS found_keys, ${map}.values AS found_values, arrayMap(name -> indexOf(found_keys, name), {names:Array(String)}) AS positions,
+               arrayFirst(at -> at > 0, positions) AS position
+             FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT ${SAMPLE_SPAN_COUNT})
+       WHERE position > 0 GROUP BY value`,
+  );
+  return database.query<ValueRow>(
+    `SELECT value, type, sum(spans) AS spans FROM (${values.join(" UNION ALL ")}) ${MOST_FREQUENT}`,
+    {
+      params: { ...valueParams(question), names },
+      signal,
+    },
+  );
+}
+
+function listResourceValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
+  return database.query<ValueRow>(
+    `SELECT if(type = 'string', JSONExtractString(resource, member), JSONExtractRaw(resource, member)) AS value,
+       ${JSON_TYPE("resource", "member")} AS type, sum(spans) AS spans
+     FROM (SELECT toString(resource) AS resource, count() AS spans, arrayFirst(name -> JSONHas(resource, name), {names:Array(String)}) AS member
+           FROM spans WHERE ${IN_RANGE} GROUP BY resource)
+     ${MOST_FREQUENT.replace("WHERE", "WHERE member != '' AND")}`,
+    { params: { ...valueParams(question), names: names.map(canonicalKey) }, signal },
+  );
+}
+
+function listFieldValues(field: GroupField, question: AttributeQuestion, { database, signal }: Asking): Found {
+  const bindings = new Bindings("g");
+  return database.query<ValueRow>(
+    `SELECT assumeNotNull(${compileGroupField(field, bindings)}) AS value, 'string' AS type, count() AS spans
+     FROM spans WHERE ${IN_RANGE} AND startsWith(lowerUTF8(value), lowerUTF8({prefix:String}))
+     GROUP BY value ORDER BY spans DESC, value LIMIT {limit:UInt32}`,
+    { params: { ...valueParams(question), ...bindings.params }, signal },
+  );
+}
+
+/**
+ * Values of one field that begin with the prefix (in either case), most frequent first. An attribute's renamed forms count together; service
+ * and intrinsics (name, kind, status) are counted in full.
+ */
+export async function listAttributeValues(
+  question: AttributeQuestion & { readonly key: string; readonly field: GroupField },
+  asking: Asking,
+): Promise<AttributeValuesAnswer> {
+  const startedMs = performance.now();
+  const { field, limit, key } = question;
+  const counted = await countSpans(question.range, asking);
+  const found: { rows: ValueRow[]; scan: ScanFigures }[] = [];
+  const isColumn = field.kind === "intrinsic" || (field.key === "service.name" && field.scope !== "span");
+  const isSampled = !isColumn && field.scope !== "resource";
+  if (field.kind === "intrinsic" || isColumn) {
+    found.push(await listFieldValues(field, question, asking));
+  } else {
+    const names = attributeNames(field.key);
+    if (field.scope !== "resource") found.push(await listSpanValues(names, question, asking));
+    if (field.scope !== "span") found.push(await listResourceValues(names, question, asking));
+  }
+  const counts = new Map<string, { value: string; type: AttributeType; spanCount: number }>();
+  for (const { value, type, spans } of found.flatMap(({ rows }) => rows)) {
+    const known = counts.get(`${type} ${value}`);
+    counts.set(`${type} ${value}`, { value, type, spanCount: Number(spans) + (known?.spanCount ?? 0) });
+  }
+  const values = [...counts.values()].toSorted((a, b) => b.spanCount - a.spanCount);
+  const reasons = isSampled ? sampleReason(counted.count) : [];
+  if (values.length > limit) reasons.push(`The ${limit} most frequent values are listed; type more of the value.`);
+  return {
+    key,
+    values: values.slice(0, limit),
+    scan: buildScan([counted.scan, ...found.map(({ scan }) => scan)], startedMs, reasons),
+  };
+}

@@ -1,0 +1,79 @@
+/** The value of one field of a span as SQL text, for grouping and counting. */
+import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
+import type { Bindings } from "../search/bindings.ts";
+import { attributeNames } from "../search/conventions.ts";
+import { parseField } from "../search/parse.ts";
+import { attribute, type Field, type IntrinsicName } from "../search/query.ts";
+
+type GroupIntrinsic = Extract<
+  IntrinsicName,
+  "name" | "kind" | "status" | "statusMessage" | "instrumentation:name" | "instrumentation:version"
+>;
+
+const INTRINSIC_SQL: Readonly<Record<GroupIntrinsic, string>> = {
+  name: "toString(name)",
+  kind: `transform(kind, [${SPAN_KINDS.map((_, index) => index).join(", ")}], [${SPAN_KINDS.map((kind) => `'${kind}'`).join(", ")}], 'unspecified')`,
+  status: `transform(status, [${STATUS_CODES.map((_, index) => index).join(", ")}], [${STATUS_CODES.map((code) => `'${code}'`).join(", ")}], 'unset')`,
+  statusMessage: "status_message",
+  "instrumentation:name": "JSONExtractString(scope, '$name')",
+  "instrumentation:version": "JSONExtractString(scope, '$version')",
+};
+
+export type GroupField =
+  | { readonly kind: "attribute"; readonly scope: "span" | "resource" | "any"; readonly key: string }
+  | { readonly kind: "intrinsic"; readonly name: GroupIntrinsic };
+
+export const GROUP_FIELD_ACCEPTED = `service, ${Object.keys(INTRINSIC_SQL).join(", ")}, or an attribute: span.http.route, resource.service.version, .region or region`;
+
+function isGroupIntrinsic(name: IntrinsicName): name is GroupIntrinsic {
+  return Object.hasOwn(INTRINSIC_SQL, name);
+}
+
+/** A field to group by; a bare key is an attribute of the span or the resource. undefined: not one that spans can be grouped by. */
+export function parseGroupField(text: string): GroupField | undefined {
+  if (text === "" || text.includes("\0")) return undefined;
+  if (text === "service") return { kind: "attribute", scope: "resource", key: "service.name" };
+  const field: Field = parseField(text) ?? attribute("any", text);
+  if (field.kind === "intrinsic") return isGroupIntrinsic(field.name) ? { kind: "intrinsic", name: field.name } : undefined;
+  const { scope, key } = field;
+  return scope === "span" || scope === "resource" || scope === "any" ? { kind: "attribute", scope, key } : undefined;
+}
+
+/**
+ * SQL of Nullable(String): the field's value as text, NULL where the span has none. Strings stand as they are, other types in canonical
+ * JSON. An attribute that semantic conventions renamed is looked up under all its names; the first that is there wins.
+ */
+export function compileGroupField(field: GroupField, bindings: Bindings): string {
+  if (field.kind === "intrinsic") return `toNullable(${INTRINSIC_SQL[field.name]})`;
+  const isService = field.key === "service.name" && field.scope !== "span";
+  if (isService) return "toNullable(toString(service))";
+  const places: string[] = [];
+  for (const name of attributeNames(field.key)) {
+    if (field.scope !== "resource") places.push(...spanValues(bindings.bind("String", name)));
+    if (field.scope !== "span") places.push(resourceValue(bindings.bind("String", canonicalKey(name))));
+  }
+  return `coalesce(${places.join(", ")})`;
+}
+
+/** Position in keys, then the value there: half the cost of `attr_string[key]`, which rebuilds the keys as full strings. */
+function spanValues(key: string): string[] {
+  const valueIn = (map: string, toText: string): string =>
+    `if(has(${map}.keys, ${key}), ${toText}(${map}.values[indexOf(${map}.keys, ${key})]), NULL)`;
+  return [
+    valueIn("attr_string", ""),
+    valueIn("attr_int", "toString"),
+    valueIn("attr_double", "toString"),
+    valueIn("attr_json", ""),
+  ];
+}
+
+/** A key in canonical JSON: a leading "$" is doubled, see schemas/otlp/canonical-json.ts. */
+export function canonicalKey(key: string): string {
+  return key.startsWith("$") ? `$${key}` : key;
+}
+
+/** Value of a canonical JSON text as SQL of Nullable(String): a string as it stands, what else there is as JSON. */
+function resourceValue(key: string): string {
+  const value = `if(JSONType(resource, ${key}) = 'String', JSONExtractString(resource, ${key}), JSONExtractRaw(resource, ${key}))`;
+  return `if(JSONHas(resource, ${key}), ${value}, NULL)`;
+}
