@@ -22,6 +22,8 @@ export interface PathSegment {
 interface Frame {
   readonly row: number;
   readonly startNano: number;
+  /** Where the walk of this span began: its end, or where its parent's walk stood. */
+  readonly endNano: number;
   /** Children that may be waited for, the one that ends last at the end. */
   readonly waiting: number[];
   cursor: number;
@@ -76,17 +78,16 @@ function openFrame(model: TraceModel, row: number, cursor: number, startMin = -I
     const isAsync = model.kind(child) === "consumer" && model.kind(row) === "producer";
     if (!isAsync && (model.start[child] ?? 0) < cursor && endOf(model, child) > startNano) waiting.push(child);
   }
+  // Of two that end together the longer one is popped first.
   waiting.sort((a, b) => Math.min(cursor, endOf(model, a)) - Math.min(cursor, endOf(model, b)) || b - a);
-  return { row, startNano, waiting, cursor };
+  return { row, startNano, endNano: cursor, waiting, cursor };
 }
 
 /** The child that ended last, at or before the cursor; what is still running at the cursor ran beside a later one. -1: none. */
 function nextWaited(model: TraceModel, frame: Frame): number {
-  const frameEnd = frame.waiting.length === 0 ? 0 : endOf(model, frame.row);
   for (let child = frame.waiting.pop(); child !== undefined; child = frame.waiting.pop()) {
-    const end = Math.min(endOf(model, child), frameEnd);
-    const isFirst = frame.cursor === frameEnd;
-    if ((end <= frame.cursor || isFirst) && (model.start[child] ?? 0) < frame.cursor) return child;
+    const end = Math.min(endOf(model, child), frame.endNano);
+    if (end <= frame.cursor && (model.start[child] ?? 0) < frame.cursor) return child;
   }
   return -1;
 }

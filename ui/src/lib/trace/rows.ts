@@ -102,6 +102,7 @@ class VisibleBuilder {
     let row = root < 0 ? 0 : root;
     let end = root < 0 ? rowCount : root + (size[root] ?? 1);
     const baseDepth = root < 0 ? 0 : (depth[root] ?? 0);
+    // The one row that is shown although it belongs to a group: the root, or the member being listed.
     let memberAllowed = root;
     for (;;) {
       if (row >= end) {
@@ -116,6 +117,7 @@ class VisibleBuilder {
           this.#outer.pop();
           row = outer.resumeAt;
           end = outer.end;
+          memberAllowed = -1;
         }
         continue;
       }

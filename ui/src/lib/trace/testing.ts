@@ -1,6 +1,7 @@
 /** Named defaults from which the tests of this folder build traces. Rows are given in pre-order. */
 import type { SkeletonChunk, SkeletonStart } from "@callchain/schemas/api/skeleton.ts";
 import { SKELETON_FLAG, SKELETON_KIND_SHIFT } from "@callchain/schemas/api/skeleton.ts";
+import * as fc from "fast-check";
 import { SPAN_KINDS } from "@callchain/schemas/span/span.ts";
 import type { SpanKind } from "@callchain/schemas/span/span.ts";
 import { TraceModel } from "./model.ts";
@@ -81,3 +82,16 @@ export function buildModel(rows: readonly RowSpec[], chunkRows = Infinity): Trac
   for (const chunk of buildChunks(rows, chunkRows)) model.append(chunk);
   return model;
 }
+
+/** Any tree in pre-order: each row hangs under the row before it or one of its ancestors. */
+export const anyRows: fc.Arbitrary<RowSpec[]> = fc
+  .array(fc.record({ climb: fc.nat(5), start: fc.nat(100), duration: fc.nat(100), name: fc.nat(2) }), { maxLength: 60 })
+  .map((seeds) => {
+    const parents: number[] = [];
+    return seeds.map(({ climb, start, duration, name }, row) => {
+      let parent = row - 1;
+      for (let step = 0; step < climb && parent >= 0; step++) parent = parents[parent] ?? -1;
+      parents.push(parent);
+      return { parent, start, duration, name: `name ${name}` };
+    });
+  });
