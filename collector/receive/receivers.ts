@@ -1,0 +1,44 @@
+/** The receivers of one process: OTLP over HTTP and gRPC, one intake, one budget. */
+import type { Address } from "@callchain/schemas/runtime/config.ts";
+import { Lifecycle, type Running } from "@callchain/schemas/runtime/lifecycle.ts";
+import type { Log } from "@callchain/schemas/runtime/log.ts";
+import type { Registry } from "@callchain/schemas/runtime/metrics.ts";
+import type { SpanLogAppender } from "@callchain/schemas/span/ports.ts";
+import { Intake, type ReceiveLimits, type ReceiveReport } from "./intake.ts";
+import { startOtlpGrpc } from "./otlp-grpc.ts";
+import { startOtlpHttp } from "./otlp-http.ts";
+
+export interface ReceiversOptions {
+  readonly httpAddress: Address;
+  readonly grpcAddress: Address;
+  readonly log: SpanLogAppender;
+  readonly limits: ReceiveLimits;
+  /** Origins whose pages may send spans from a browser; `*` for all. Default: none. */
+  readonly corsOrigins?: readonly string[];
+  readonly metrics: Registry;
+  readonly logger: Log;
+}
+
+export interface Receivers extends Running {
+  readonly httpUrl: string;
+  readonly grpcUrl: string;
+  /** What came so far, for `GET /api/v1/ingest`. */
+  report(): ReceiveReport;
+}
+
+/** Listens on both addresses, or on neither: throws Failure "unavailable" naming the address and its flag. */
+export async function startReceivers(options: ReceiversOptions): Promise<Receivers> {
+  const { httpAddress, grpcAddress, log, limits, metrics, logger, corsOrigins = [] } = options;
+  const intake = new Intake({ log, limits, logger, metrics });
+  const lifecycle = new Lifecycle(logger);
+  try {
+    const http = await startOtlpHttp({ address: httpAddress, flag: "--otlp-http-address", intake, corsOrigins });
+    lifecycle.add("otlp-http", http);
+    const grpc = await startOtlpGrpc({ address: grpcAddress, flag: "--otlp-grpc-address", intake });
+    lifecycle.add("otlp-grpc", grpc);
+    return { httpUrl: http.url, grpcUrl: grpc.url, report: () => intake.report(), stop: () => lifecycle.stop() };
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}
