@@ -8,6 +8,8 @@ import type { AttributeScope, Comparison, Literal } from "./query.ts";
 
 /** How one place where attributes live answers; `key` is a placeholder. */
 interface Place {
+  /** The name under which the place keeps an attribute. */
+  readonly nameOf: (key: string) => string;
   readonly has: (key: string) => string;
   /** A condition that is false where the attribute is absent or of another type. */
   readonly compare: (key: string, comparison: Comparison, literal: Literal, bindings: Bindings) => string;
@@ -16,6 +18,7 @@ interface Place {
 const SPAN_MAPS = ["attr_string", "attr_int", "attr_double", "attr_json"] as const;
 
 const SPAN: Place = {
+  nameOf: (key) => key,
   has: (key) => anyOf(SPAN_MAPS.map((map) => `mapContains(${map}, ${key})`)),
   compare: compareSpan,
 };
@@ -53,6 +56,7 @@ function jsonPlace(subject: string): Place {
   const number = (key: string, comparison: Comparison, value: string): string =>
     `(${typeIn(key, "'Int64', 'UInt64', 'Double'")} AND JSONExtractFloat(${subject}, ${key}) ${comparison} ${value})`;
   return {
+    nameOf: canonicalKey,
     has: (key) => `JSONHas(${subject}, ${key})`,
     compare: (key, comparison, literal, bindings) => {
       switch (literal.type) {
@@ -76,10 +80,16 @@ function jsonPlace(subject: string): Place {
   };
 }
 
+/** Canonical JSON doubles the "$" of a key that begins with one; single ones are its own marks. */
+function canonicalKey(key: string): string {
+  return key.startsWith("$") ? `$${key}` : key;
+}
+
 /** Holds where any item of the array of canonical JSON texts does. */
 function arrayPlace(column: "event_attributes" | "link_attributes"): Place {
   const item = jsonPlace("item");
   return {
+    nameOf: canonicalKey,
     has: (key) => `arrayExists(item -> ${item.has(key)}, ${column})`,
     compare: (key, comparison, literal, bindings) =>
       `arrayExists(item -> ${item.compare(key, comparison, literal, bindings)}, ${column})`,
@@ -110,7 +120,7 @@ export function compileAttribute(
   const alternatives: string[] = [];
   for (const place of PLACES[scope]) {
     for (const name of attributeNames(key)) {
-      const placeholder = bindings.bind("String", name);
+      const placeholder = bindings.bind("String", place.nameOf(name));
       alternatives.push(
         literal.type === "nil" ? place.has(placeholder) : place.compare(placeholder, comparison, literal, bindings),
       );

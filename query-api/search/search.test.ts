@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InvalidError } from "@callchain/schemas/span/errors.ts";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { compileQuery } from "./compile.ts";
 import { buildFilterQuery, parseAttributeFilter, type Filters } from "./filters.ts";
 import { parseQuery } from "./parse.ts";
