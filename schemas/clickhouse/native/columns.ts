@@ -1,0 +1,334 @@
+/**
+ * Growing column buffers in the layout of ClickHouse's Native format, so that encoding a block copies nothing but dictionary
+ * indexes. Buffers double when full and are kept from block to block. Numbers are little-endian, as the machine's own.
+ */
+import { Failure } from "../../span/errors.ts";
+import { isUtf8, repairUtf8 } from "../../otlp/utf8.ts";
+import { ByteTable } from "./byte-table.ts";
+import { viewOf } from "./view.ts";
+
+/** One stretch of a column's data. */
+export interface Part {
+  /** Bytes it takes in the block, about. */
+  readonly byteCount: number;
+  /** Appends its bytes. They are views on the buffers: valid until the part is appended to or reset. */
+  encode(out: Uint8Array[]): void;
+  /** Remembers the present state for `rollback`. */
+  mark(): void;
+  rollback(): void;
+  /** Empties it and keeps the buffers, unless they are far larger than was needed. */
+  reset(): void;
+}
+
+/** Counts texts that were not UTF-8 and have been repaired. */
+export interface Repairs {
+  count: number;
+}
+
+const BUFFER_BYTES_MAX = 2 ** 31 - 1;
+const KEPT_BYTES_MIN = 1 << 20;
+
+function grownCapacity(present: number, neededBytes: number): number {
+  if (neededBytes > BUFFER_BYTES_MAX) {
+    throw new Failure(
+      "too_large",
+      `a block column of ${neededBytes} bytes: expected at most ${BUFFER_BYTES_MAX}; insert more often`,
+    );
+  }
+  return Math.min(BUFFER_BYTES_MAX, Math.max(neededBytes, present * 2));
+}
+
+/** What a buffer of `capacity` bytes of which `used` were needed is cut down to. */
+function keptCapacity(capacity: number, used: number): number {
+  return capacity > KEPT_BYTES_MIN && used < capacity / 8 ? Math.max(KEPT_BYTES_MIN, used * 2) : capacity;
+}
+
+/** Values of 1, 2, 4, 8 or 16 bytes. */
+export class FixedColumn implements Part {
+  /** Values so far. */
+  count = 0;
+  bytes: Uint8Array;
+  /** The same buffer by 4 bytes. */
+  words: Int32Array;
+  private readonly width: number;
+  private capacity: number;
+  private marked = 0;
+
+  constructor(width: number) {
+    this.width = width;
+    this.capacity = 1024;
+    this.bytes = new Uint8Array(this.capacity * width);
+    this.words = new Int32Array(this.bytes.buffer);
+  }
+
+  get byteCount(): number {
+    return this.count * this.width;
+  }
+
+  /** Room for one more value; its index. */
+  next(): number {
+    if (this.count === this.capacity) this.grow(this.count + 1);
+    return this.count++;
+  }
+
+  push8(value: number): void {
+    // `next` may replace the buffer: first the index.
+    const index = this.next();
+    this.bytes[index] = value;
+  }
+
+  push32(value: number): void {
+    const index = this.next();
+    this.words[index] = value;
+  }
+
+  push64(low: number, high: number): void {
+    const index = this.next() * 2;
+    this.words[index] = low;
+    this.words[index + 1] = high;
+  }
+
+  /** Copies the `width` bytes at `start`, a multiple of 4. */
+  pushBytes(view: DataView, start: number): void {
+    const count = this.width >> 2;
+    const index = this.next() * count;
+    for (let word = 0; word < count; word++) this.words[index + word] = view.getInt32(start + word * 4, true);
+  }
+
+  /** Makes `count` values from here on equal. */
+  pushRepeated(low: number, high: number, count: number): void {
+    if (this.count + count > this.capacity) this.grow(this.count + count);
+    const from = this.count;
+    this.count += count;
+    if (this.width === 2) {
+      new Uint16Array(this.bytes.buffer).fill(low, from, this.count);
+    } else if (this.width === 4) {
+      this.words.fill(low, from, this.count);
+    } else {
+      for (let index = from; index < this.count; index++) {
+        this.words[index * 2] = low;
+        this.words[index * 2 + 1] = high;
+      }
+    }
+  }
+
+  encode(out: Uint8Array[]): void {
+    if (this.count > 0) out.push(this.bytes.subarray(0, this.byteCount));
+  }
+
+  mark(): void {
+    this.marked = this.count;
+  }
+
+  rollback(): void {
+    this.count = this.marked;
+  }
+
+  reset(): void {
+    const kept = keptCapacity(this.bytes.length, this.byteCount);
+    this.count = 0;
+    if (kept < this.bytes.length) this.resize(Math.ceil(kept / this.width));
+  }
+
+  private grow(needed: number): void {
+    const old = this.bytes;
+    this.resize(Math.floor(grownCapacity(old.length, needed * this.width) / this.width));
+    this.bytes.set(old);
+  }
+
+  private resize(capacity: number): void {
+    // Whole words, whatever the width.
+    this.capacity = (capacity + 3) & ~3;
+    this.bytes = new Uint8Array(this.capacity * this.width);
+    this.words = new Int32Array(this.bytes.buffer);
+  }
+}
+
+/** Strings: a varint of the length, then the bytes, which are UTF-8 whatever was given. */
+export class TextColumn implements Part {
+  bytes = new Uint8Array(4096);
+  size = 0;
+  private marked = 0;
+  private readonly repairs: Repairs;
+
+  constructor(repairs: Repairs) {
+    this.repairs = repairs;
+  }
+
+  get byteCount(): number {
+    return this.size;
+  }
+
+  /** Copies the text at `start`, with its bad sequences replaced by U+FFFD. */
+  push(source: Uint8Array, view: DataView, start: number, length: number): void {
+    const before = this.size;
+    if (this.bytes.length - before < length + 5) this.grow(length + 5);
+    const { bytes } = this;
+    let at = before;
+    let rest = length;
+    while (rest > 0x7f) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    let bits = 0;
+    if (length <= LOOP_LENGTH_MAX) {
+      for (let from = start; from < start + length; from++) {
+        const byte = source[from] ?? 0;
+        bits |= byte;
+        bytes[at++] = byte;
+      }
+      this.size = at;
+    } else {
+      bytes.set(source.subarray(start, start + length), at);
+      this.size = at + length;
+      bits = highBits(source, view, start, length);
+    }
+    if (bits > 0x7f && !isUtf8(source, start, start + length)) {
+      this.size = before;
+      this.repairs.count++;
+      const repaired = repairUtf8(source.subarray(start, start + length));
+      this.push(repaired, viewOf(repaired), 0, repaired.length);
+    }
+  }
+
+  encode(out: Uint8Array[]): void {
+    if (this.size > 0) out.push(this.bytes.subarray(0, this.size));
+  }
+
+  mark(): void {
+    this.marked = this.size;
+  }
+
+  rollback(): void {
+    this.size = this.marked;
+  }
+
+  reset(): void {
+    const kept = keptCapacity(this.bytes.length, this.size);
+    this.size = 0;
+    if (kept < this.bytes.length) this.bytes = new Uint8Array(kept);
+  }
+
+  private grow(count: number): void {
+    const grown = new Uint8Array(grownCapacity(this.bytes.length, this.size + count));
+    grown.set(this.bytes.subarray(0, this.size));
+    this.bytes = grown;
+  }
+}
+
+/** Up to here a loop copies faster than the call and the view that `set` takes. */
+const LOOP_LENGTH_MAX = 96;
+
+/** Above 0x7f when a byte of the range is. */
+function highBits(source: Uint8Array, view: DataView, start: number, length: number): number {
+  const end = start + length;
+  let bits = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) bits |= view.getInt32(at);
+  let tail = 0;
+  for (; at < end; at++) tail |= source[at] ?? 0;
+  return (bits & 0x80808080) !== 0 ? 0x80 : tail;
+}
+
+/**
+ * LowCardinality(String). Source: ClickHouse `SerializationLowCardinality`. After the version (see LOW_CARDINALITY_VERSION) the data is
+ *
+ *   UInt64  index width (0: UInt8, 1: UInt16, 2: UInt32) | 1 << 9 the keys follow | 1 << 10 this is a new dictionary
+ *   UInt64  count of keys, then the keys as strings
+ *   UInt64  count of indexes, then the indexes
+ *
+ * and nothing at all for a column without values.
+ */
+export class LowCardinalityColumn implements Part {
+  private readonly table = new ByteTable();
+  private readonly indexes = new FixedColumn(4);
+  private readonly repairs: Repairs;
+
+  constructor(repairs: Repairs) {
+    this.repairs = repairs;
+  }
+
+  get count(): number {
+    return this.indexes.count;
+  }
+
+  get byteCount(): number {
+    return 24 + this.table.byteCount + this.indexes.count * indexWidth(this.table.count);
+  }
+
+  /** The index of a text in this block's dictionary. */
+  intern(source: Uint8Array, view: DataView, start: number, length: number): number {
+    const known = this.table.find(source, view, start, length);
+    if (known >= 0) return known;
+    if (isUtf8(source, start, start + length)) return this.table.add(source, start, length);
+    this.repairs.count++;
+    const repaired = repairUtf8(source.subarray(start, start + length));
+    const repairedView = viewOf(repaired);
+    const same = this.table.find(repaired, repairedView, 0, repaired.length);
+    return same >= 0 ? same : this.table.add(repaired, 0, repaired.length);
+  }
+
+  /** Appends a value by what `intern` gave. */
+  pushIndex(index: number): void {
+    this.indexes.push32(index);
+  }
+
+  push(source: Uint8Array, view: DataView, start: number, length: number): void {
+    const index = this.intern(source, view, start, length);
+    this.indexes.push32(index);
+  }
+
+  encode(out: Uint8Array[]): void {
+    const count = this.indexes.count;
+    if (count === 0) return;
+    const width = indexWidth(this.table.count);
+    const head = new DataView(new ArrayBuffer(16));
+    head.setUint32(0, Math.log2(width) | (1 << 9) | (1 << 10), true);
+    head.setUint32(8, this.table.count, true);
+    const indexHead = new DataView(new ArrayBuffer(8));
+    indexHead.setUint32(0, count, true);
+    out.push(bytesOf(head), this.table.keys(), bytesOf(indexHead), this.narrowIndexes(width));
+  }
+
+  private narrowIndexes(width: number): Uint8Array {
+    const indexes = this.indexes.words.subarray(0, this.indexes.count);
+    if (width === 1) return new Uint8Array(indexes);
+    const narrow = width === 2 ? new Uint16Array(indexes) : indexes;
+    return new Uint8Array(narrow.buffer, narrow.byteOffset, narrow.byteLength);
+  }
+
+  mark(): void {
+    this.indexes.mark();
+  }
+
+  /** Keys that only the rolled-back values used stay in the dictionary: they do no harm. */
+  rollback(): void {
+    this.indexes.rollback();
+  }
+
+  reset(): void {
+    this.indexes.reset();
+    this.table.reset();
+  }
+}
+
+function indexWidth(keyCount: number): number {
+  if (keyCount <= 0x100) return 1;
+  return keyCount <= 0x1_0000 ? 2 : 4;
+}
+
+function bytesOf(view: DataView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** Version 1 of the LowCardinality serialization: it stands before the offsets of an array or map that holds such a column. */
+export const LOW_CARDINALITY_VERSION: Part = {
+  byteCount: 8,
+  encode(out) {
+    out.push(new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]));
+  },
+  mark() {},
+  rollback() {},
+  reset() {},
+};
