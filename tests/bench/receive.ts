@@ -1,0 +1,128 @@
+/**
+ * What receiving costs: CPU of the server process alone per request and per span, HTTP and gRPC, with a log that keeps nothing and
+ * with the real one. The generator is another process on the other core. `npm run bench -- receive [seconds of each case]`.
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openLocalLog } from "@callchain/collector/log/local/local-log.ts";
+import { startReceivers } from "@callchain/collector/receive/receivers.ts";
+import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { openMetrics } from "@callchain/schemas/runtime/metrics.ts";
+import type { LogConsumer, SpanLogAppender } from "@callchain/schemas/span/ports.ts";
+import type { LoadOptions, LoadResult } from "./load.ts";
+import { cpuSecondsOf, pin, rssBytesOf } from "./proc.ts";
+
+const SERVER = "--server";
+type LogKind = "null" | "local";
+
+/** The server's side: prints its URLs and runs until its input ends. */
+async function serve(kind: LogKind, dir: string): Promise<void> {
+  const logger = openLog("bench", "warn");
+  const metrics = openMetrics();
+  const address = { host: "127.0.0.1", port: 0 };
+  const log = kind === "null" ? { append: async () => undefined, stop: async () => undefined } : await openRealLog(dir);
+  const appender: SpanLogAppender = log;
+  const limits = { requestMaxBytes: 64 * 1024 * 1024, inFlightMaxBytes: 256 * 1024 * 1024 };
+  const receivers = await startReceivers({ httpAddress: address, grpcAddress: address, log: appender, limits, metrics, logger });
+  process.stdout.write(`${JSON.stringify({ http: receivers.httpUrl, grpc: receivers.grpcUrl })}\n`);
+  process.stdin.resume();
+  await once(process.stdin, "end");
+  await receivers.stop();
+  await log.stop();
+  process.exit(0);
+}
+
+/** With a consumer that takes and releases everything, as a writer that keeps up does. */
+async function openRealLog(dir: string): Promise<SpanLogAppender & { stop(): Promise<void> }> {
+  const log = await openLocalLog({ dir, capBytes: 1024 * 1024 * 1024, logger: openLog("bench", "warn") });
+  const end = new AbortController();
+  const consumer: LogConsumer = {
+    assign: async () => 0n,
+    deliver: async (partition, records) => {
+      const last = records.at(-1);
+      if (last !== undefined) await log.release({ partition, offset: last.offset });
+    },
+    idle: () => undefined,
+    revoke: async () => undefined,
+  };
+  const consumed = log.consume(consumer, end.signal);
+  return {
+    append: (request) => log.append(request),
+    stop: async () => {
+      end.abort();
+      await consumed;
+      await log.stop();
+    },
+  };
+}
+
+async function lineOf(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error("the child has no standard output");
+  const lines = createInterface(child.stdout);
+  for await (const line of lines) return line;
+  throw new Error("the child printed nothing");
+}
+
+async function load(options: LoadOptions): Promise<LoadResult> {
+  const script = join(import.meta.dirname, "load.ts");
+  const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ["ignore", "pipe", "inherit"] });
+  pin([child.pid ?? 0], 1);
+  // What the generator prints is our own JSON.
+  return JSON.parse(await lineOf(child)) as LoadResult;
+}
+
+async function measure(
+  kind: LogKind,
+  protocol: "http" | "grpc",
+  spansPerRequest: number,
+  seconds: number,
+  gzip: boolean,
+): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "callchain-bench-"));
+  const child = spawn(process.execPath, [import.meta.filename, SERVER, kind, dir], { stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    const urls: unknown = JSON.parse(await lineOf(child));
+    // Printed by `serve` above.
+    const { [protocol]: url } = urls as Record<"http" | "grpc", string>;
+    const pid = child.pid ?? 0;
+    pin([pid], 0);
+    const options = { url, protocol, spansPerRequest, connections: 16, gzip };
+    await load({ ...options, seconds: 1.5 });
+    const before = cpuSecondsOf([pid]);
+    const result = await load({ ...options, seconds });
+    const cpuSeconds = cpuSecondsOf([pid]) - before;
+    const usPerRequest = (cpuSeconds * 1e6 * spansPerRequest) / result.acceptedSpans;
+    const spansPerCpuSecond = Math.round(result.acceptedSpans / cpuSeconds / 1000);
+    const megabytes = Math.round(rssBytesOf([pid]) / 2 ** 20);
+    process.stdout.write(
+      `${kind.padEnd(6)}${protocol.padEnd(5)}${String(spansPerRequest).padStart(4)} spans${gzip ? " gzip" : "     "}  ` +
+        `${usPerRequest.toFixed(0).padStart(5)} us CPU/request  ${String(spansPerCpuSecond).padStart(5)}k spans/CPU s  ` +
+        `${Math.round(result.acceptedSpans / result.seconds / 1000)}k spans/s sent  ` +
+        `ack p50 ${result.ackMs.p50} p99 ${result.ackMs.p99} ms  RSS ${megabytes} MiB\n`,
+    );
+  } finally {
+    child.stdin.end();
+    if (child.exitCode === null) await once(child, "exit");
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+export async function runReceiveBench(args: readonly string[]): Promise<void> {
+  const seconds = Number(args[0] ?? 4);
+  process.stdout.write("receive: CPU of the server process alone, one pinned core\n");
+  for (const kind of ["null", "local"] as const) {
+    for (const protocol of ["http", "grpc"] as const) {
+      for (const spansPerRequest of [20, 512]) await measure(kind, protocol, spansPerRequest, seconds, false);
+    }
+  }
+  for (const protocol of ["http", "grpc"] as const) await measure("local", protocol, 512, seconds, true);
+}
+
+if (import.meta.main) {
+  if (process.argv[2] === SERVER) await serve(process.argv[3] === "null" ? "null" : "local", process.argv[4] ?? "");
+  else await runReceiveBench(process.argv.slice(2));
+}
