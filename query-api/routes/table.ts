@@ -1,6 +1,20 @@
 /** Every route of `/api/v1`, in the order of the OpenAPI document. A new route file adds its definitions here. */
+import { attributeRoutes } from "./attributes.ts";
+import { dependenciesRoute } from "./dependencies.ts";
 import { getHealth, getReady } from "./health.ts";
+import { ingestRoute } from "./ingest.ts";
+import { latencyRoute } from "./latency.ts";
 import { defineOpenApiRoute } from "./openapi.ts";
 import type { RouteDefinition } from "./route.ts";
+import { serviceRoutes } from "./services.ts";
 
-export const routes: readonly RouteDefinition[] = [getHealth, getReady, defineOpenApiRoute(() => routes)];
+export const routes: readonly RouteDefinition[] = [
+  ...serviceRoutes,
+  latencyRoute,
+  dependenciesRoute,
+  ...attributeRoutes,
+  ingestRoute,
+  getHealth,
+  getReady,
+  defineOpenApiRoute(() => routes),
+];
