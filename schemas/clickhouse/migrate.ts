@@ -49,7 +49,7 @@ async function listApplied(database: SpanDatabase): Promise<Map<number, string>>
   const { rows } = await database.query<{ version: number; checksum: string }>(
     "SELECT version, any(checksum) AS checksum FROM schema_migrations GROUP BY version ORDER BY version",
   );
-  return new Map(rows.map((row) => [Number(row.version), row.checksum]));
+  return new Map(rows.map((row) => [row.version, row.checksum]));
 }
 
 function refuseStrangers(applied: ReadonlyMap<number, string>, migrations: readonly Migration[]): void {
