@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     throw new Error(`--listen: given ${config.listen.host}, accepted is a loopback address: the engine has no access control`);
   }
   const log = openLog("engine");
-  const engine = new Engine(config.dataDir, { memoryBytesMax: config.memoryMax, bodyBytesMax: config.bodyMax });
+  const engine = new Engine(config.dataDir, { memoryBytesMax: config.memoryMax, bodyBytesMax: config.bodyMax }, log);
   const server = createEngineServer(engine, log);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -64,7 +64,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${messageOf(error)}\n\naccepted flags:\n${describeSettings(SETTINGS)}\n`);
+  const help = process.send === undefined ? `\n\naccepted flags:\n${describeSettings(SETTINGS)}` : "";
+  process.stderr.write(`${messageOf(error)}${help}\n`);
   process.exitCode = 1;
   // The engine's threads would keep the process.
   process.exit();

@@ -1,5 +1,6 @@
 /** Keeps the embedded engine running as a child process: starts it, restarts it after a crash on the same port, stops it. */
 import { fork, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Address } from "@callchain/schemas/runtime/config.ts";
@@ -32,6 +33,7 @@ const READY_MS = 60_000;
 const STOP_MS = 15_000;
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 15_000;
+const SAID_LINES_MAX = 20;
 /** A child that ran this long has earned a quick restart. */
 const STEADY_MS = 60_000;
 
@@ -123,16 +125,21 @@ class Supervisor implements EmbeddedClickHouse {
     const child = fork(fileURLToPath(new URL("main.ts", import.meta.url)), args, {
       // libuv reads its pool size once, before any code of the child runs.
       env: { ...processEnvironment(), UV_THREADPOOL_SIZE: String(POOL_THREADS) },
+      // What the parent was started with (a test runner, an inspector) is not for the child.
+      execArgv: [],
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
     this.#child = child;
-    let tail = "";
-    child.stderr?.on("data", (chunk: Buffer) => {
-      tail = (tail + chunk.toString("utf8")).slice(-4096);
-      process.stderr.write(chunk);
-    });
+    const said: string[] = [];
+    if (child.stderr !== null) {
+      createInterface(child.stderr).on("line", (line) => {
+        if (said.push(line) > SAID_LINES_MAX) said.shift();
+        forwardLine(this.#options.log, line);
+      });
+    }
     const exited = new Promise<string>((resolve) => {
-      child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+      // "close" comes after everything it wrote has been read.
+      child.once("close", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
       child.once("error", (error) => resolve(error.message));
     });
     const ready = new Promise<string>((resolve) => {
@@ -145,10 +152,7 @@ class Supervisor implements EmbeddedClickHouse {
     clearTimeout(timer);
     if (url === null) {
       const reason = await exited;
-      throw new Failure(
-        "unavailable",
-        `the embedded engine did not start (${reason}): ${tail.split("\n\naccepted flags")[0]?.trim() ?? ""}`,
-      );
+      throw new Failure("unavailable", `the embedded engine did not start (${reason}): ${said.at(-1) ?? "it said nothing"}`);
     }
     this.url = url;
     this.#port = Number(new URL(url).port);
@@ -156,6 +160,30 @@ class Supervisor implements EmbeddedClickHouse {
     return { exited };
   }
 }
+
+/** The child writes a log of its own, one JSON object a line; what native code says comes as plain text. */
+function forwardLine(log: Log, line: string): void {
+  let entry: unknown;
+  try {
+    entry = JSON.parse(line);
+  } catch {
+    // Not an entry of the log.
+    entry = null;
+  }
+  if (typeof entry !== "object" || entry === null || !("msg" in entry) || !("level" in entry)) {
+    log.warn({ line }, "the embedded engine wrote");
+    return;
+  }
+  const { level, msg, time: _time, part: _part, ...fields } = entry as Record<string, unknown>; // an object, as just seen
+  log[LEVELS.find(([least]) => Number(level) >= least)?.[1] ?? "debug"](fields, String(msg));
+}
+
+/** Levels of pino. */
+const LEVELS = [
+  [50, "error"],
+  [40, "warn"],
+  [30, "info"],
+] as const;
 
 function processEnvironment(): NodeJS.ProcessEnv {
   // oxlint-disable-next-line node/no-process-env -- handed on to the child unread

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { engineErrorOf, EngineError, ERROR } from "./errors.ts";
 import { FifoPool, openFifo } from "./fifos.ts";
 import { Gate } from "./gate.ts";
@@ -42,6 +43,8 @@ export interface StreamedAnswer {
   readonly done: Promise<EngineAnswer>;
 }
 
+/** ClickHouse's own default of max_query_size. */
+const QUERY_BYTES_MAX = 262_144;
 const STREAMS_MAX = 12;
 const WAITING_MAX = 128;
 const CANCEL_RETRY_MS = 25;
@@ -51,6 +54,7 @@ export class Engine {
   readonly version: string;
   readonly timezone: string;
   readonly spool: Spool;
+  readonly #log: Log;
   readonly #native: NativeBinding;
   readonly #dir: string;
   readonly #args: readonly string[];
@@ -60,7 +64,8 @@ export class Engine {
   /** Keeps the engine open: closing the last connection ends it. */
   readonly #anchor: NativeConnection;
 
-  constructor(dataDir: string, limits: EngineLimits) {
+  constructor(dataDir: string, limits: EngineLimits, log: Log) {
+    this.#log = log;
     this.#dir = join(dataDir, "clickhouse");
     const ownDir = join(dataDir, "engine");
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
@@ -162,11 +167,11 @@ export class Engine {
 
   async #call(sql: string, context: StatementContext): Promise<EngineAnswer> {
     const began = performance.now();
-    const result = await this.#native1(`${prefixOf(context)}${sql}`, context.defaultFormat);
+    const result = await this.#callNative(`${prefixOf(context)}${sql}`, context.defaultFormat);
     return { bytes: result.bytes, elapsedMs: performance.now() - began, rowCount: result.rowsRead };
   }
 
-  async #native1(sql: string, format: string): Promise<NativeResult> {
+  async #callNative(sql: string, format: string): Promise<NativeResult> {
     const connection = this.#native.CreateConnection(this.#dir, this.#args);
     try {
       return await this.#native.QueryAsyncConnection(connection, sql, format);
@@ -181,20 +186,36 @@ export class Engine {
   async #cancel(queryId: string): Promise<void> {
     const kill = `KILL QUERY WHERE Settings['${ID_SETTING}'] = ${stringLiteral(queryId)} ASYNC`;
     for (let waitMs = CANCEL_RETRY_MS; this.#running.has(queryId); waitMs = Math.min(waitMs * 2, CANCEL_RETRY_MAX_MS)) {
-      await this.#native1(kill, "Null");
+      try {
+        await this.#callNative(kill, "Null");
+      } catch (error) {
+        this.#log.warn({ queryId, reason: engineErrorOf(error).text }, "a statement could not be killed yet");
+      }
       await delay(waitMs);
     }
   }
 }
 
+/** Where chDB differs from a server: asynchronous inserts would acknowledge rows before they are stored. */
+const DEFAULT_SETTINGS: ReadonlyMap<string, string> = new Map([
+  ["async_insert", "0"],
+  ["implicit_select", "0"],
+  ["allow_introspection_functions", "0"],
+]);
+
 /** `readonly` comes last: nothing may be set after it. */
 function prefixOf(context: StatementContext): string {
   const changes = [`${ID_SETTING}=${stringLiteral(context.queryId)}`];
+  for (const [name, value] of DEFAULT_SETTINGS) if (!context.settings.has(name)) changes.push(`${name}=${stringLiteral(value)}`);
   for (const [name, value] of context.params) changes.push(`param_${name}=${stringLiteral(value)}`);
   for (const [name, value] of context.settings)
     if (name !== "readonly" && name !== ID_SETTING) changes.push(`${name}=${stringLiteral(value)}`);
   const readonly = context.settings.get("readonly");
   if (readonly !== undefined) changes.push(`readonly=${stringLiteral(readonly)}`);
   const use = context.database === null ? "" : `USE ${identifier(context.database)}; `;
-  return `${use}SET ${changes.join(", ")}; `;
+  const set = changes.join(", ");
+  if (set.length < QUERY_BYTES_MAX / 4) return `${use}SET ${set}; `;
+  // Long parameters: a server takes them beside the statement, here they are one. The limit then holds again for the statement itself.
+  const own = context.settings.has("max_query_size") ? "" : `max_query_size=${QUERY_BYTES_MAX}, `;
+  return `${use}SET max_query_size=${set.length * 4 + QUERY_BYTES_MAX}; SET ${own}${set}; `;
 }

@@ -1,10 +1,13 @@
-/** SQL literals made of outside bytes: every byte that is not a plain letter, digit or one of `_-.,:/` becomes `\xHH`, so none can end a literal. */
+/**
+ * SQL literals made of outside text: every ASCII character that is not a letter, a digit or one of ` _-.,:/=[](){}` becomes `\xHH`, so
+ * none can end a literal.
+ */
 
-const PLAIN = /^[\w\-.,:/]*$/;
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const SPECIAL = /[\x00-\x1f!"#$%&'*+;<>?@\\^`|~\x7f]/g;
 
 /** A string literal with exactly these UTF-8 bytes. */
-export function stringLiteral(value: string | Uint8Array): string {
-  if (typeof value === "string" && PLAIN.test(value)) return `'${value}'`;
+export function stringLiteral(value: string): string {
   return `'${escapeBytes(value)}'`;
 }
 
@@ -13,11 +16,6 @@ export function identifier(name: string): string {
   return `\`${escapeBytes(name)}\``;
 }
 
-function escapeBytes(value: string | Uint8Array): string {
-  let text = "";
-  for (const byte of Buffer.from(value)) {
-    const char = String.fromCharCode(byte);
-    text += byte < 0x80 && PLAIN.test(char) ? char : `\\x${byte.toString(16).padStart(2, "0")}`;
-  }
-  return text;
+function escapeBytes(value: string): string {
+  return value.replace(SPECIAL, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -6,7 +6,10 @@ import { messageOf } from "@callchain/schemas/span/errors.ts";
 import type { Engine, StatementClass, StatementContext } from "../engine/engine.ts";
 import { engineErrorOf, EngineError, ERROR } from "../engine/errors.ts";
 import { stringLiteral } from "../engine/literal.ts";
+import { ID_SETTING } from "../engine/server-config.ts";
+import { refuseOutside } from "../sql/outside.ts";
 import { parseStatement, type Statement } from "../sql/statement.ts";
+import { tokensOf } from "../sql/tokens.ts";
 import { sendAnswer, sendError, sendStream, type AnswerHead } from "./answer.ts";
 import { openBody, STATEMENT_BYTES_MAX, type Body } from "./body.ts";
 import { refuseForeign } from "./guard.ts";
@@ -85,7 +88,7 @@ async function answerStatement(engine: Engine, request: IncomingMessage, respons
   };
   const answerHead: AnswerHead = {
     queryId,
-    format: "format" in statement && statement.kind === "select" ? (statement.format ?? defaultFormat) : defaultFormat,
+    format: statement.kind === "select" || statement.kind === "question" ? (statement.format ?? defaultFormat) : defaultFormat,
     timezone: engine.timezone,
     version: engine.version,
     gzipLevel: acceptsGzip(request, parameters) ? parameters.compressionLevel : null,
@@ -128,13 +131,25 @@ async function dispatch(job: Job): Promise<void> {
     return;
   }
   if (statement.kind === "empty") return;
-  const sql = job.head.toString("utf8", 0, statement.end);
+  const sql =
+    statement.kind === "kill" ? killText(job.head, statement.idsAt, statement.end) : job.head.toString("utf8", 0, statement.end);
   const done = await job.engine.run(sql, classOf(statement.kind), job.context);
   sendAnswer(job.response, job.answerHead, done.bytes, {
     resultRows: done.rowCount,
     resultBytes: done.bytes.length,
     elapsedMs: done.elapsedMs,
   });
+}
+
+/** Clients know statements by the ids they gave; the engine lists its own, and theirs in a setting. */
+function killText(head: Buffer, idsAt: readonly number[], end: number): string {
+  let text = "";
+  let from = 0;
+  for (const at of idsAt) {
+    text += `${head.toString("utf8", from, at)}Settings['${ID_SETTING}']`;
+    from = at + "query_id".length;
+  }
+  return text + head.toString("utf8", from, end);
 }
 
 function classOf(kind: "question" | "kill" | "insert_select" | "change"): StatementClass {
@@ -147,6 +162,7 @@ async function insertRows(job: Job, statement: Statement & { kind: "insert_data"
   const { engine, head, body, isInUrl } = job;
   const inline = head.subarray(statement.dataAt);
   const first = isInUrl ? Buffer.concat([inline, body.head]) : inline;
+  const context = isValues(statement.format) ? withCheckedValues(job.context, first, body.isWhole) : job.context;
   const file = await engine.spool.write(first, body.rest);
   try {
     const text = (start: number, end: number): string => head.toString("utf8", start, end);
@@ -156,7 +172,7 @@ async function insertRows(job: Job, statement: Statement & { kind: "insert_data"
       statement.kind === "insert_data"
         ? `${text(0, statement.infileAt)} FROM INFILE ${path} ${text(statement.infileAt, statement.headEnd)} FORMAT ${format}`
         : `${text(0, statement.inputAt)}file(${path}, ${format}, ${statement.structure})${text(statement.inputEnd, statement.headEnd)}`;
-    const done = await engine.run(sql, "insert", job.context);
+    const done = await engine.run(sql, "insert", context);
     const writtenRows = statement.kind === "insert_data" ? done.rowCount : 0;
     sendAnswer(job.response, job.answerHead, new Uint8Array(), {
       writtenRows,
@@ -166,6 +182,18 @@ async function insertRows(job: Job, statement: Statement & { kind: "insert_data"
   } finally {
     await file.remove();
   }
+}
+
+function isValues(format: string): boolean {
+  return format.toUpperCase() === "VALUES";
+}
+
+/** Rows of VALUES may hold expressions: they are read like a statement, or, where they are too long for that, may hold none. */
+function withCheckedValues(context: StatementContext, rows: Buffer, isWhole: boolean): StatementContext {
+  if (!isWhole)
+    return { ...context, settings: new Map([...context.settings, ["input_format_values_interpret_expressions", "0"]]) };
+  refuseOutside([...tokensOf(rows.toString("latin1"))]);
+  return context;
 }
 
 function checkedFormat(format: string): string {

@@ -2,6 +2,7 @@
  * What a statement is, as far as this server must know: where its answer goes, where the data of an INSERT begins. Offsets are bytes.
  */
 import { EngineError, ERROR } from "../engine/errors.ts";
+import { refuseOutside } from "./outside.ts";
 import { tokensOf, type Token } from "./tokens.ts";
 
 export type Statement =
@@ -27,8 +28,9 @@ export type Statement =
       readonly dataAt: number;
     }
   /** Answers questions, changes nothing: SHOW, DESCRIBE, EXPLAIN, EXISTS, CHECK. */
-  | { readonly kind: "question"; readonly end: number }
-  | { readonly kind: "kill"; readonly end: number }
+  | { readonly kind: "question"; readonly end: number; readonly format: string | null }
+  /** KILL QUERY or MUTATION; `idsAt` are the places of the word `query_id`. */
+  | { readonly kind: "kill"; readonly end: number; readonly idsAt: readonly number[] }
   | { readonly kind: "insert_select"; readonly end: number }
   /** DDL, mutations, OPTIMIZE, SYSTEM and the like. */
   | { readonly kind: "change"; readonly end: number }
@@ -52,18 +54,19 @@ export function parseStatement(text: string): Statement {
   const cursor = new Cursor(text);
   const first = cursor.next();
   if (first === undefined) return { kind: "empty" };
-  if (first.text === "INSERT") return parseInsert(cursor, text);
+  if (first.text === "INSERT") return parseInsert(first, cursor, text);
   const tokens = [first, ...cursor.rest()];
   const end = endOfStatement(tokens, text);
   const own = tokens.filter((token) => token.start < end);
-  refuseFiles(own);
+  refuseOutside(own);
   if (first.kind === "open" || first.text === "SELECT" || first.text === "WITH" || first.text === "FROM")
     return parseSelect(own, end, text);
-  if (QUESTIONS.has(first.text)) return { kind: "question", end };
-  return { kind: first.text === "KILL" ? "kill" : "change", end };
+  if (QUESTIONS.has(first.text)) return { kind: "question", end, format: parseSelect(own, end, text).format };
+  if (first.text !== "KILL") return { kind: "change", end };
+  return { kind: "kill", end, idsAt: own.filter((token) => token.text === "QUERY_ID").map((token) => token.start) };
 }
 
-function parseSelect(tokens: readonly Token[], end: number, text: string): Statement {
+function parseSelect(tokens: readonly Token[], end: number, text: string): Statement & { readonly kind: "select" } {
   const at = tokens.findLastIndex((_token, i) => isFormatClause(tokens, i));
   const format = tokens[at];
   const name = tokens[at + 1];
@@ -79,8 +82,8 @@ function isFormatClause(tokens: readonly Token[], at: number): boolean {
   return after === undefined || after.text === "SETTINGS";
 }
 
-function parseInsert(cursor: Cursor, text: string): Statement {
-  const seen: Token[] = [];
+function parseInsert(insert: Token, cursor: Cursor, text: string): Statement {
+  const seen: Token[] = [insert];
   let settingsAt: number | null = null;
   let isSelect = false;
   let nameEnd = 0;
@@ -106,10 +109,11 @@ function parseInsert(cursor: Cursor, text: string): Statement {
     const written = text.slice(name.start, name.end);
     if (!isSelect) return insertData(seen, text, settingsAt ?? token.start, token.start, written, name.end);
     const input = findInput(seen, text);
-    if (input !== null)
-      return { kind: "insert_input", ...input, headEnd: token.start, format: written, dataAt: dataStart(text, name.end) };
+    if (input === null) continue;
+    refuseOutside(seen);
+    return { kind: "insert_input", ...input, headEnd: token.start, format: written, dataAt: dataStart(text, name.end) };
   }
-  refuseFiles(seen);
+  refuseOutside(seen);
   return { kind: "insert_select", end: endOfStatement([...seen, ...cursor.rest()], text) };
 }
 
@@ -121,7 +125,7 @@ function insertData(
   format: string,
   clauseEnd: number,
 ): Statement {
-  refuseFiles(seen);
+  refuseOutside(seen);
   return { kind: "insert_data", infileAt, headEnd, format, dataAt: dataStart(text, clauseEnd) };
 }
 
@@ -175,21 +179,6 @@ function endOfStatement(tokens: readonly Token[], text: string): number {
     throw new EngineError(ERROR.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed).");
   }
   return tokens[at]?.start ?? text.length;
-}
-
-function refuseFiles(tokens: readonly Token[]): void {
-  for (const [i, token] of tokens.entries()) {
-    const before = tokens[i - 1]?.text;
-    if (
-      token.kind !== "word" ||
-      !((token.text === "OUTFILE" && before === "INTO") || (token.text === "INFILE" && before === "FROM"))
-    )
-      continue;
-    throw new EngineError(
-      ERROR.UNKNOWN_TYPE_OF_QUERY,
-      `${before} ${token.text} names a file of the client: send or read the rows over HTTP.`,
-    );
-  }
 }
 
 class Cursor {
