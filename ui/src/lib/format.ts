@@ -73,12 +73,12 @@ export function formatCountShort(count: number): string {
 }
 
 /** A share of 1 as percent: `0%`, `<0.01%`, `0.25%`, `12.3%`, `100%`; neither end is reached by rounding. */
-export function formatPercent(share: number): string {
+export function formatPercent(share: number, digits = 3): string {
   const percent = share * 100;
   if (percent === 0) return "0%";
   if (percent > 0 && percent < 0.01) return "<0.01%";
   if (percent < 100 && percent > 99.9) return ">99.9%";
-  return `${significant(percent)}%`;
+  return `${significant(percent, digits)}%`;
 }
 
 /** A rate in the largest of per second, minute, hour in which it is 1 or more: `12.3/s`, `4/min`, `0.5/h`. */
