@@ -103,7 +103,7 @@ const UNUSUALLY_ANSWERED = `
   SELECT above.id FROM (SELECT ${SELF} AS id, service FROM spans WHERE ${IN_RANGE} AND ${SAMPLED} AND kind = 3) AS above
   INNER JOIN (
     SELECT ${PARENT} AS parent, service FROM spans
-    WHERE ${between("childFrom", "childTo")} AND ${SAMPLED} AND kind IN (1, 3, 4) AND bitAnd(flags, 0x100) = 0 AND parent_span_id != ${NO_PARENT}
+    WHERE ${IN_RANGE} AND ${SAMPLED} AND kind IN (1, 3, 4) AND bitAnd(flags, 0x100) = 0 AND parent_span_id != ${NO_PARENT}
   ) AS child ON above.id = child.parent
   WHERE above.service != child.service`;
 
@@ -184,10 +184,10 @@ FROM (
     receiver.duration_nano AS d, receiver.status = 2 AS e
   FROM receiver
   INNER JOIN (
-    SELECT ${SELF} AS id, service, kind, ${PRODUCER_ATTRIBUTES} AS m, ${firstOf(TOPIC)} AS topic
+    SELECT ${SELF} AS id, service, kind, ${PRODUCER_ATTRIBUTES} AS m, if(kind = 4, ${firstOf(TOPIC)}, '') AS topic
     FROM spans PREWHERE ${between("parentFrom", "parentTo")} AND ${SELF} IN (SELECT aboveId FROM receiver)
   ) AS sender ON sender.id = receiver.aboveId
-  WHERE (sender.kind = 4 AND topic != '') OR (caller != callee AND (sender.kind = 4 OR receiver.kind = 5))
+  WHERE topic != '' OR (caller != callee AND (sender.kind = 4 OR receiver.kind = 5))
   LIMIT 1 BY id, topic, if(topic = '', caller, '')
 )
 GROUP BY topic, if(topic = '', caller, '') AS caller, callee ORDER BY calls DESC LIMIT {edgeLimit:UInt32}`;

@@ -1,0 +1,50 @@
+/** Whole spans of one trace, as they were sent. */
+import { SPAN_SELECT, parseSpanRow } from "@callchain/schemas/clickhouse/rows.ts";
+import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
+import type { Span } from "@callchain/schemas/span/span.ts";
+import type { Asking } from "./range.ts";
+
+const TIMEOUT_MS = 30_000;
+/** Spans held as objects at a time. */
+const BATCH_SPAN_COUNT = 2_000;
+
+const OF_TRACE = "trace_id = toFixedString(unhex({id:String}), 16)";
+/** Numbers as texts where they could be rounded, see SPAN_SELECT. */
+const SETTINGS = { optimize_read_in_order: 0, output_format_json_quote_64bit_integers: 1 };
+
+/** All spans by start in batches, copies included as stored; nothing where the trace is unknown. */
+export async function* readTraceSpans(id: TraceId, { database, signal }: Asking): AsyncGenerator<Span[]> {
+  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE ${OF_TRACE} ORDER BY spans.start, spans.span_id FORMAT JSONEachRow`;
+  const lines = readLines(await database.stream(sql, { params: { id }, signal, timeoutMs: TIMEOUT_MS, settings: SETTINGS }));
+  let batch: Span[] = [];
+  for await (const line of lines) {
+    batch.push(parseSpanRow(JSON.parse(line)));
+    if (batch.length < BATCH_SPAN_COUNT) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** One span; where several share the id, the earliest of them. null where it is not stored. */
+export async function getSpan(id: TraceId, spanId: SpanId, { database, signal }: Asking): Promise<Span | null> {
+  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE ${OF_TRACE} AND span_id = toFixedString(unhex({spanId:String}), 8) ORDER BY spans.start LIMIT 1`;
+  const { rows } = await database.query<unknown>(sql, {
+    params: { id, spanId },
+    signal,
+    timeoutMs: TIMEOUT_MS,
+    settings: SETTINGS,
+  });
+  return rows.length === 0 ? null : parseSpanRow(rows[0]);
+}
+
+async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of chunks) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}

@@ -1,0 +1,171 @@
+/**
+ * Trace search in two steps: the traces with matching spans, best first, then a summary of each over all of its spans. Both orders stop
+ * early: "newest" reads the order key backwards, "slowest" skips by the duration's minmax index.
+ */
+import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import { Failure } from "@callchain/schemas/span/errors.ts";
+import { unixNano } from "@callchain/schemas/span/time.ts";
+import { compileQuery, type CompiledQuery } from "../search/compile.ts";
+import { formatQuery, type Query } from "../search/query.ts";
+import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { summarizeTraces } from "./trace-summaries.ts";
+
+export const TRACE_SORTS = ["newest", "slowest"] as const;
+export type TraceSort = (typeof TRACE_SORTS)[number];
+
+/** Where a trace stands in the answer: the newest start or the longest duration among its matching spans, and its id. */
+export interface TraceKey {
+  readonly traceId: string;
+  readonly key: bigint;
+}
+
+export interface TraceQuestion {
+  readonly range: TimeRange;
+  readonly query: Query;
+  readonly sort: TraceSort;
+  readonly limit: number;
+  /** The last trace of the page before, or null for the first page. */
+  readonly after: TraceKey | null;
+}
+
+export interface TracePage extends Omit<TraceSearchAnswer, "nextCursor"> {
+  /** The last trace of this page, where there is another page. */
+  readonly last: TraceKey | null;
+}
+
+/** Parts that lie wholly behind the answer are not opened. */
+const EARLY_STOP = { read_in_order_use_virtual_row: 1 };
+const FIND_TIMEOUT_MS = 8_000;
+const SECOND_LOOK_TIMEOUT_MS = 4_000;
+/** Spans read per trace wanted before the exact, dearer statement takes over. */
+const SPANS_PER_TRACE = 6;
+
+const KEY_SQL: Readonly<Record<TraceSort, string>> = { newest: "start", slowest: "duration_nano" };
+const KEY_PLACEHOLDER: Readonly<Record<TraceSort, string>> = {
+  newest: "fromUnixTimestamp64Nano({afterKey:Int64})",
+  slowest: "{afterKey:UInt64}",
+};
+/** As a number, for the answer. */
+const KEY_NUMBER: Readonly<Record<TraceSort, string>> = { newest: "toUnixTimestamp64Nano(start)", slowest: "duration_nano" };
+
+export async function findTraces(question: TraceQuestion, asking: Asking): Promise<TracePage> {
+  const startedMs = performance.now();
+  const compiled = compileQuery(question.query, { traceScope: IN_RANGE });
+  const found = await findKeys(question, compiled, asking);
+  const page = found.keys.slice(0, question.limit);
+  const summaries = await summarizeTraces(page, found.range, compiled, asking);
+  return {
+    traces: page.flatMap(({ traceId }) => summaries.byId.get(traceId) ?? []),
+    last: found.keys.length > question.limit ? (page.at(-1) ?? null) : null,
+    query: formatQuery(question.query),
+    scan: buildScan([...found.scans, summaries.scan], startedMs, found.partialReasons),
+  };
+}
+
+interface FoundKeys {
+  /** One more than asked for where there is another page. */
+  readonly keys: readonly TraceKey[];
+  /** What was looked through in the end. */
+  readonly range: TimeRange;
+  readonly scans: readonly ScanFigures[];
+  readonly partialReasons: readonly string[];
+}
+
+/** Falls back to the newest sixteenth of the range where the whole cannot be looked through in time. */
+async function findKeys(question: TraceQuestion, compiled: CompiledQuery, asking: Asking): Promise<FoundKeys> {
+  try {
+    return { ...(await findKeysIn(question, compiled, asking, FIND_TIMEOUT_MS)), range: question.range, partialReasons: [] };
+  } catch (error) {
+    if (!isBeyondLimits(error) || asking.signal.aborted) throw error;
+  }
+  const { from, to } = question.range;
+  const range = { from: unixNano(to - (to - from) / 16n), to };
+  const looked = `Only the newest sixteenth of the time range was searched, since all of it takes too long; narrow the time range or the query.`;
+  try {
+    const found = await findKeysIn({ ...question, range }, compiled, asking, SECOND_LOOK_TIMEOUT_MS);
+    return { ...found, range, partialReasons: [looked] };
+  } catch (error) {
+    if (!isBeyondLimits(error) || asking.signal.aborted) throw error;
+    const nothing = "The search took longer than it may and was stopped; narrow the time range or the query.";
+    return { keys: [], range, scans: [], partialReasons: [nothing] };
+  }
+}
+
+/** Time, memory or rows: a smaller question can be answered. */
+function isBeyondLimits(error: unknown): boolean {
+  return error instanceof Failure && (error.code === "timeout" || error.code === "overloaded" || error.code === "too_large");
+}
+
+interface KeyRow {
+  readonly id: string;
+  readonly key: string;
+}
+
+/**
+ * ORDER BY has the key alone, since a second column would make the server read everything instead of stopping early. Which of several
+ * spans with the very last key came is then arbitrary, so what stands at that boundary is asked for again, in full.
+ */
+async function findKeysIn(
+  question: TraceQuestion,
+  compiled: CompiledQuery,
+  { database, signal }: Asking,
+  timeoutMs: number,
+): Promise<{ keys: TraceKey[]; scans: ScanFigures[] }> {
+  const wanted = question.limit + 1;
+  const scans: ScanFigures[] = [];
+  const ask = async (statement: string, params: Record<string, unknown>): Promise<KeyRow[]> => {
+    const { rows, scan } = await database.query<KeyRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
+    scans.push(scan);
+    return rows;
+  };
+  const params = bindAll(question, compiled);
+  const select = selectKeys(question, compiled);
+  const order = `ORDER BY ${KEY_SQL[question.sort]} DESC`;
+  const spanCountMax = wanted * SPANS_PER_TRACE;
+  const spans = await ask(`${select} ${order} LIMIT ${spanCountMax}`, params);
+  if (spans.length < spanCountMax) return { keys: rankKeys(spans).slice(0, wanted), scans };
+  const certain = rankKeys(spans.filter(({ key }) => key !== spans.at(-1)?.key));
+  if (certain.length >= wanted) return { keys: certain.slice(0, wanted), scans };
+  // The best spans belong to few traces: let the server keep one span of each.
+  const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted}`, params);
+  const boundary = traces.at(-1)?.key;
+  if (traces.length < wanted || boundary === undefined) return { keys: rankKeys(traces), scans };
+  const at = `${KEY_NUMBER[question.sort]} = {boundary:UInt64}`;
+  const tied = await ask(`${select} AND ${at} ORDER BY trace_id DESC LIMIT 1 BY trace_id LIMIT ${wanted}`, {
+    ...params,
+    boundary,
+  });
+  const above = traces.filter(({ key }) => key !== boundary);
+  return { keys: rankKeys([...above, ...tied]).slice(0, wanted), scans };
+}
+
+/** Each trace under the best of its keys, best first; the id decides between equals. */
+function rankKeys(rows: readonly KeyRow[]): TraceKey[] {
+  const best = new Map<string, bigint>();
+  for (const { id, key } of rows) {
+    const value = BigInt(key);
+    if (value > (best.get(id) ?? -1n)) best.set(id, value);
+  }
+  return [...best]
+    .map(([traceId, key]) => ({ traceId, key }))
+    .toSorted((a, b) => (a.key === b.key ? (a.traceId < b.traceId ? 1 : -1) : a.key < b.key ? 1 : -1));
+}
+
+/**
+ * Matching spans, best first. On a further page a trace that stood on an earlier one must not come again with a lesser span: whatever
+ * has a matching span at or before the cursor is left out.
+ */
+function selectKeys({ sort, after }: TraceQuestion, { where }: CompiledQuery): string {
+  const key = KEY_SQL[sort];
+  const select = `SELECT lower(hex(trace_id)) AS id, ${KEY_NUMBER[sort]} AS key FROM spans WHERE ${IN_RANGE} AND ${where}`;
+  if (after === null) return select;
+  const cursor = `(${KEY_PLACEHOLDER[sort]}, toFixedString(unhex({afterId:String}), 16))`;
+  const shown = `SELECT trace_id FROM spans WHERE ${IN_RANGE} AND ${where} AND ${key} >= ${KEY_PLACEHOLDER[sort]} AND (${key}, trace_id) >= ${cursor}`;
+  return `${select} AND ${key} <= ${KEY_PLACEHOLDER[sort]} AND (${key}, trace_id) < ${cursor} AND trace_id NOT IN (${shown})`;
+}
+
+function bindAll({ range, after }: TraceQuestion, { params }: CompiledQuery): Record<string, unknown> {
+  const cursor = after === null ? {} : { afterKey: after.key.toString(), afterId: after.traceId };
+  return { ...params, ...rangeParams(range), ...cursor };
+}

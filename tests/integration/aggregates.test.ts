@@ -1,0 +1,394 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import {
+  AttributeValuesAnswer,
+  AttributesAnswer,
+  DependenciesAnswer,
+  IngestAnswer,
+  LatencyAnswer,
+  ServiceAnswer,
+  ServicesAnswer,
+} from "@callchain/schemas/api/catalog.ts";
+import { Problem } from "@callchain/schemas/api/common.ts";
+import * as fc from "fast-check";
+import { NO_INGEST, startQueryStack, type QueryStack } from "../support/query-stack.ts";
+import { insertSpans, type SpanSeed } from "../support/span-rows.ts";
+
+const SECOND = 1_000_000_000n;
+const MILLI = 1_000_000n;
+/** 2001-09-09T01:46:40Z, a multiple of 60 s since the epoch and 40 s more. */
+const FROM = 1_000_000_000n * SECOND;
+const TO = FROM + 60n * SECOND;
+const RANGE = { from: FROM, to: TO };
+
+/** Ten calls of 1..10 ms to the shop, the last two failed; one client span; three calls in the minute before; a batch job; odd names. */
+const SPANS: readonly SpanSeed[] = [
+  ...Array.from({ length: 10 }, (_, index): SpanSeed => ({
+    trace: `s${index}`,
+    id: "root",
+    service: "shop",
+    name: index < 5 ? "GET /a" : "GET /b",
+    kind: "server",
+    startNano: FROM + BigInt(index) * 2n * SECOND,
+    durationNano: BigInt(index + 1) * MILLI,
+    isError: index >= 8,
+    text: { tier: index < 7 ? "gold" : "silver", "user.id": `u${index}` },
+    ints: { "http.response.status_code": index >= 8 ? 500 : 200 },
+    resource: { "service.version": index < 6 ? "1.0" : "1.1", "service.instance.id": "shop-1", replicas: 3 },
+  })),
+  { trace: "s0", id: "c", parent: "root", service: "shop", name: "call", kind: "client", startNano: FROM, durationNano: MILLI },
+  ...Array.from({ length: 3 }, (_, index): SpanSeed => ({
+    trace: `p${index}`,
+    id: "root",
+    service: "shop",
+    name: "GET /a",
+    kind: "server",
+    startNano: FROM - BigInt(index + 1) * SECOND,
+    durationNano: 20n * MILLI,
+    isError: index === 0,
+  })),
+  { trace: "j", id: "root", service: "job", kind: "internal", startNano: TO - 1n, durationNano: 7n * SECOND },
+  { trace: "j", id: "k", parent: "root", service: "job", kind: "internal", startNano: TO - 1n },
+  { trace: "q", id: "r", service: "silent", kind: "server", startNano: FROM - 1n },
+  { trace: "x", id: "r", service: 'o\'neil "日本" \\ %', kind: "consumer", startNano: FROM, name: "{}" },
+  { trace: "y", id: "r", service: "shop", kind: "server", startNano: TO },
+];
+
+let stack: QueryStack;
+before(async () => {
+  stack = await startQueryStack(() => ({ ...NO_INGEST, acceptedSpanCount: 7, otlpHttpUrl: "http://127.0.0.1:4318" }));
+  await assertEmpty();
+  await insertSpans(stack.writer, SPANS);
+});
+after(() => stack.stop());
+
+async function assertEmpty(): Promise<void> {
+  const services = ServicesAnswer.parse((await stack.ask("/services")).body);
+  assert.deepEqual(services.services, []);
+  const latency = LatencyAnswer.parse((await stack.ask("/latency", { by: "tier" })).body);
+  assert.deepEqual(latency.groups, []);
+  const graph = DependenciesAnswer.parse((await stack.ask("/dependencies")).body);
+  assert.deepEqual([graph.nodes, graph.edges], [[], []]);
+  assert.deepEqual(AttributesAnswer.parse((await stack.ask("/attributes")).body).attributes, []);
+  assert.deepEqual(AttributeValuesAnswer.parse((await stack.ask("/attributes/tier/values")).body).values, []);
+  assert.equal((await stack.ask("/services/shop")).status, 404);
+}
+
+describe("GET /services", () => {
+  it("counts calls, errors and percentiles of entry spans beside the range before", async () => {
+    const answer = ServicesAnswer.parse((await stack.ask("/services", RANGE)).body);
+    const shop = answer.services.find((service) => service.name === "shop");
+    assert.deepEqual(shop, {
+      name: "shop",
+      spanCount: 11,
+      current: { callCount: 10, errorCount: 2, p50Nano: 6_000_000, p95Nano: 10_000_000, p99Nano: 10_000_000 },
+      previous: { callCount: 3, errorCount: 1, p50Nano: 20_000_000, p95Nano: 20_000_000, p99Nano: 20_000_000 },
+      // One call every other second from the first on, steps of one second.
+      sparkline: Array.from({ length: 60 }, (_, second) => (second < 20 && second % 2 === 0 ? 1 : 0)),
+      lastSeenNano: (FROM + 18n * SECOND).toString(),
+    });
+    assert.equal(answer.sparklineStepSeconds, 1);
+    assert.equal(answer.scan.partial, false);
+  });
+
+  it("counts a root of any kind as a call and its internal children not", async () => {
+    const answer = ServicesAnswer.parse((await stack.ask("/services", RANGE)).body);
+    const job = answer.services.find((service) => service.name === "job");
+    assert.equal(job?.spanCount, 2);
+    assert.equal(job?.current.callCount, 1);
+    assert.equal(job?.current.p99Nano, 7_000_000_000);
+    assert.equal(job?.previous, null);
+    assert.equal(job?.sparkline.at(-1), 1);
+  });
+
+  it("lists a service that fell silent, with nothing now and its calls before", async () => {
+    const answer = ServicesAnswer.parse((await stack.ask("/services", RANGE)).body);
+    const silent = answer.services.find((service) => service.name === "silent");
+    assert.deepEqual(silent?.current, { callCount: 0, errorCount: 0, p50Nano: null, p95Nano: null, p99Nano: null });
+    assert.equal(silent?.previous?.callCount, 1);
+    assert.equal(silent?.lastSeenNano, (FROM - 1n).toString());
+  });
+
+  it("answers a range without spans, one nanosecond long, and one as long as time itself", async () => {
+    const none = ServicesAnswer.parse(
+      (await stack.ask("/services", { from: "2020-01-01T00:00:00Z", to: "2020-01-02T00:00:00Z" })).body,
+    );
+    assert.deepEqual(none.services, []);
+    const instant = ServicesAnswer.parse((await stack.ask("/services", { from: FROM, to: FROM + 1n })).body);
+    assert.equal(instant.services.find((service) => service.name === "shop")?.spanCount, 2);
+    const all = ServicesAnswer.parse((await stack.ask("/services", { from: "0", to: (2n ** 63n - 1n).toString() })).body);
+    assert.equal(all.services.find((service) => service.name === "shop")?.spanCount, 15);
+  });
+});
+
+describe("GET /services/{name}", () => {
+  it("breaks a service down by span name, version and instance", async () => {
+    const answer = ServiceAnswer.parse((await stack.ask("/services/shop", RANGE)).body);
+    assert.equal(answer.current.callCount, 10);
+    assert.equal(answer.previous?.callCount, 3);
+    assert.deepEqual(
+      answer.spanNames.map(({ name, kind, spanCount, errorCount, p50Nano }) => [name, kind, spanCount, errorCount, p50Nano]),
+      [
+        ["GET /a", "server", 5, 0, 3_000_000],
+        ["GET /b", "server", 5, 2, 8_000_000],
+        ["call", "client", 1, 0, 1_000_000],
+      ],
+    );
+    assert.deepEqual(answer.versions, [
+      { value: "1.0", spanCount: 6 },
+      { value: "1.1", spanCount: 4 },
+    ]);
+    assert.deepEqual(answer.instances, [{ value: "shop-1", spanCount: 10 }]);
+  });
+
+  it("finds a name with quotes, backslashes and other scripts", async () => {
+    const name = 'o\'neil "日本" \\ %';
+    const answer = ServiceAnswer.parse((await stack.ask(`/services/${encodeURIComponent(name)}`, RANGE)).body);
+    assert.equal(answer.name, name);
+    assert.equal(answer.current.callCount, 1);
+    assert.equal(answer.spanNames[0]?.name, "{}");
+  });
+
+  it("answers 404 with a problem for a service without spans", async () => {
+    const reply = await stack.ask("/services/nobody", RANGE);
+    assert.equal(reply.status, 404);
+    assert.match(Problem.parse(reply.body).detail, /"nobody" has no spans/);
+  });
+});
+
+describe("GET /latency", () => {
+  it("gives percentiles, counts and errors per step", async () => {
+    const answer = LatencyAnswer.parse((await stack.ask("/latency", { ...RANGE, q: '{ name =~ "GET.*" }', step: "10s" })).body);
+    assert.deepEqual(answer.percentiles, [50, 95, 99]);
+    assert.equal(answer.stepSeconds, 10);
+    assert.equal(answer.groups.length, 1);
+    const [group] = answer.groups;
+    assert.deepEqual(group?.total, { count: 10, errorCount: 2, percentilesNano: [6_000_000, 10_000_000, 10_000_000] });
+    assert.deepEqual(group?.points.slice(0, 3), [
+      { timeNano: FROM.toString(), count: 5, errorCount: 0, percentilesNano: [3_000_000, 5_000_000, 5_000_000] },
+      {
+        timeNano: (FROM + 10n * SECOND).toString(),
+        count: 5,
+        errorCount: 2,
+        percentilesNano: [8_000_000, 10_000_000, 10_000_000],
+      },
+      { timeNano: (FROM + 20n * SECOND).toString(), count: 0, errorCount: 0, percentilesNano: [null, null, null] },
+    ]);
+    assert.equal(group?.points.length, 6);
+  });
+
+  it("takes percentiles in the order given and steps that begin before the range", async () => {
+    const answer = LatencyAnswer.parse(
+      (await stack.ask("/latency", { ...RANGE, service: "shop", p: "99.9,10", step: "1m" })).body,
+    );
+    assert.deepEqual(answer.groups[0]?.total.percentilesNano, [10_000_000, 1_000_000]);
+    assert.deepEqual(
+      answer.groups[0]?.points.map((point) => point.timeNano),
+      [(FROM - 40n * SECOND).toString(), (FROM + 20n * SECOND).toString()],
+    );
+  });
+
+  it("groups by span, resource and bare attributes, by integers and by intrinsics", async () => {
+    const groupsBy = async (by: string, more: Record<string, string> = { service: "shop" }): Promise<unknown> => {
+      const answer = LatencyAnswer.parse((await stack.ask("/latency", { ...RANGE, ...more, by })).body);
+      return answer.groups.map((group) => [group.by, group.total.count]);
+    };
+    assert.deepEqual(await groupsBy("span.tier"), [
+      ["gold", 7],
+      ["silver", 3],
+      [null, 1],
+    ]);
+    assert.deepEqual(await groupsBy("resource.service.version"), [
+      ["1.0", 6],
+      ["1.1", 4],
+      [null, 1],
+    ]);
+    assert.deepEqual(await groupsBy("service.version"), [
+      ["1.0", 6],
+      ["1.1", 4],
+      [null, 1],
+    ]);
+    assert.deepEqual(await groupsBy("http.status_code"), [
+      ["200", 8],
+      ["500", 2],
+      [null, 1],
+    ]);
+    assert.deepEqual(await groupsBy("resource.replicas"), [
+      ["3", 10],
+      [null, 1],
+    ]);
+    assert.deepEqual(await groupsBy("kind"), [
+      ["server", 10],
+      ["client", 1],
+    ]);
+    assert.deepEqual(await groupsBy("status"), [
+      ["unset", 9],
+      ["error", 2],
+    ]);
+    assert.deepEqual(await groupsBy("service", {}), [
+      ["shop", 11],
+      ["job", 2],
+      ['o\'neil "日本" \\ %', 1],
+    ]);
+  });
+
+  it("says when there are more groups than shown", async () => {
+    const answer = LatencyAnswer.parse((await stack.ask("/latency", { ...RANGE, by: "user.id", groups: 3 })).body);
+    assert.equal(answer.groups.length, 3);
+    assert.equal(answer.scan.partial, true);
+    assert.match(answer.scan.partialReason ?? "", /3 largest groups/);
+    const shown = answer.groups.map((group) => group.points.reduce((sum, point) => sum + point.count, 0));
+    assert.deepEqual(
+      shown,
+      answer.groups.map((group) => group.total.count),
+    );
+  });
+
+  it("chooses round steps, at most 120 of them", async () => {
+    for (const [length, seconds] of [
+      ["1h", 30],
+      ["24h", 900],
+      ["30d", 21_600],
+      ["3s", 0.05],
+    ] as const) {
+      const answer = LatencyAnswer.parse((await stack.ask("/latency", { from: `now-${length}`, to: "now" })).body);
+      assert.equal(answer.stepSeconds, seconds);
+      assert.ok((answer.groups[0]?.points.length ?? 0) <= 121);
+    }
+  });
+
+  it("refuses steps without number and percentiles out of range, naming the parameter", async () => {
+    for (const [name, value] of [
+      ["step", "1ms"],
+      ["step", "0s"],
+      ["p", "101"],
+      ["p", "0"],
+      ["p", "50;DROP"],
+      ["by", "duration"],
+      ["q", "{ name = "],
+    ] as const) {
+      const reply = await stack.ask("/latency", { ...RANGE, [name]: value });
+      assert.equal(reply.status, 400, `${name}=${value}`);
+      assert.equal(Problem.parse(reply.body).errors?.[0]?.parameter, name);
+    }
+  });
+});
+
+describe("GET /attributes", () => {
+  it("counts names per scope and type", async () => {
+    const answer = AttributesAnswer.parse((await stack.ask("/attributes", RANGE)).body);
+    const found = answer.attributes.map(({ key, scope, type, spanCount }) => `${scope} ${key} ${type} ${spanCount}`);
+    assert.deepEqual(found.toSorted(), [
+      "resource replicas int 10",
+      "resource service.instance.id string 10",
+      "resource service.name string 14",
+      "resource service.version string 10",
+      "span http.response.status_code int 10",
+      "span tier string 10",
+      "span user.id string 10",
+    ]);
+    const span = AttributesAnswer.parse((await stack.ask("/attributes", { ...RANGE, scope: "span", prefix: "TI" })).body);
+    assert.deepEqual(span.attributes, [{ key: "tier", scope: "span", type: "string", spanCount: 10 }]);
+  });
+
+  it("counts values, most frequent first, also under an attribute's other name", async () => {
+    const valuesOf = async (key: string, prefix = ""): Promise<unknown> => {
+      const reply = await stack.ask(`/attributes/${encodeURIComponent(key)}/values`, { ...RANGE, prefix });
+      return AttributeValuesAnswer.parse(reply.body).values.map(({ value, type, spanCount }) => [value, type, spanCount]);
+    };
+    assert.deepEqual(await valuesOf("tier"), [
+      ["gold", "string", 7],
+      ["silver", "string", 3],
+    ]);
+    assert.deepEqual(await valuesOf("tier", "S"), [["silver", "string", 3]]);
+    assert.deepEqual(await valuesOf("http.status_code"), [
+      ["200", "int", 8],
+      ["500", "int", 2],
+    ]);
+    assert.deepEqual(await valuesOf("resource.replicas"), [["3", "int", 10]]);
+    assert.deepEqual(await valuesOf("service.name", "sh"), [["shop", "string", 11]]);
+    assert.deepEqual(await valuesOf("status"), [
+      ["unset", "string", 12],
+      ["error", "string", 2],
+    ]);
+    assert.deepEqual(await valuesOf("span.nothing"), []);
+  });
+});
+
+describe("GET /ingest", () => {
+  it("passes on what the receivers report", async () => {
+    const answer = IngestAnswer.parse((await stack.ask("/ingest")).body);
+    assert.equal(answer.acceptedSpanCount, 7);
+    assert.equal(answer.otlpHttpUrl, "http://127.0.0.1:4318");
+  });
+});
+
+describe("hostile parameters", () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 60 }),
+    fc.constantFrom(
+      "'; DROP TABLE spans; --",
+      "{x:String}",
+      "\\",
+      "\0",
+      "%",
+      "a\tb\nc",
+      "\ud800",
+      "'",
+      '"',
+      "9".repeat(400),
+      "NaN",
+      "-1",
+      "now-",
+      "[]",
+      "$dropped",
+      ".",
+      "..",
+      "x".repeat(5000),
+    ),
+  );
+
+  it("never answers with a server error", async () => {
+    const target = fc.constantFrom(
+      ["/services", "from"],
+      ["/services", "to"],
+      ["/latency", "by"],
+      ["/latency", "q"],
+      ["/latency", "p"],
+      ["/latency", "step"],
+      ["/latency", "service"],
+      ["/latency", "groups"],
+      ["/dependencies", "focus"],
+      ["/dependencies", "depth"],
+      ["/attributes", "prefix"],
+      ["/attributes", "scope"],
+      ["/attributes/tier/values", "prefix"],
+      ["/attributes", "limit"],
+      ["/ingest", "x"],
+    );
+    await fc.assert(
+      fc.asyncProperty(target, hostile, async ([path = "", name = ""], value) => {
+        const reply = await stack.ask(path, { ...(path === "/ingest" ? {} : RANGE), [name]: value });
+        assert.ok(reply.status === 200 || reply.status === 400, `${path} ${name}: ${reply.status} ${JSON.stringify(reply.body)}`);
+        if (reply.status === 400) Problem.parse(reply.body);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("takes any text as a path parameter", async () => {
+    const segment = hostile.filter((text) => text.isWellFormed() && !/^\.{0,2}$/.test(text));
+    await fc.assert(
+      fc.asyncProperty(segment, fc.boolean(), async (text, isService) => {
+        const name = encodeURIComponent(text);
+        const reply = await stack.ask(isService ? `/services/${name}` : `/attributes/${name}/values`, RANGE);
+        assert.ok(
+          [200, 400, 404].includes(reply.status),
+          `${JSON.stringify(text)}: ${reply.status} ${JSON.stringify(reply.body)}`,
+        );
+      }),
+      { numRuns: 50 },
+    );
+    assert.equal((await stack.ask("/services/shop", RANGE)).status, 200);
+  });
+});

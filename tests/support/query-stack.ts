@@ -1,0 +1,61 @@
+/** The real engine with the schema and the query API's server over it, for tests that ask through HTTP. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startEmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
+import { startQueryServer } from "@callchain/query-api/server.ts";
+import type { IngestAnswer } from "@callchain/schemas/api/catalog.ts";
+import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { migrate } from "@callchain/schemas/clickhouse/migrate.ts";
+import { Lifecycle, type Running } from "@callchain/schemas/runtime/lifecycle.ts";
+import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { Registry } from "@callchain/schemas/runtime/metrics.ts";
+
+export interface Reply {
+  readonly status: number;
+  /** Parsed JSON. */
+  readonly body: unknown;
+}
+
+export interface QueryStack extends Running {
+  readonly url: string;
+  readonly writer: SpanDatabase;
+  /** GET under /api/v1 with these query parameters. */
+  ask(path: string, params?: Readonly<Record<string, string | number | bigint>>): Promise<Reply>;
+}
+
+export const NO_INGEST: IngestAnswer = {
+  otlpHttpUrl: null,
+  otlpGrpcUrl: null,
+  acceptedSpanCount: 0,
+  rejectedSpanCount: 0,
+  refusedRequestCount: 0,
+  lastRejection: null,
+};
+
+/** Starts on free ports over a fresh directory; `stop` ends everything and removes it. */
+export async function startQueryStack(ingest: () => IngestAnswer = () => NO_INGEST): Promise<QueryStack> {
+  const logger = openLog("test", "silent");
+  const parts = new Lifecycle(logger);
+  const dataDir = await mkdtemp(join(tmpdir(), "callchain-query-"));
+  parts.add("directory", { stop: () => rm(dataDir, { recursive: true, force: true }) });
+  const address = { host: "127.0.0.1", port: 0 };
+  const engine = parts.add("engine", await startEmbeddedClickHouse({ dataDir, address, log: logger }));
+  const writer = openDatabase({ url: engine.url, role: "writer" });
+  parts.add("writer", { stop: () => writer.close() });
+  await migrate(writer, logger);
+  const reader = openDatabase({ url: engine.url, role: "reader" });
+  parts.add("reader", { stop: () => reader.close() });
+  const options = { address, database: reader, uiDir: null, ingest, metrics: new Registry(), logger };
+  const server = parts.add("server", await startQueryServer(options));
+  return {
+    url: server.url,
+    writer,
+    stop: () => parts.stop(),
+    ask: async (path, params = {}) => {
+      const query = new URLSearchParams(Object.entries(params).map(([name, value]): [string, string] => [name, String(value)]));
+      const response = await fetch(`${server.url}/api/v1${path}?${query.toString()}`);
+      return { status: response.status, body: await response.json() };
+    },
+  };
+}
