@@ -196,7 +196,7 @@ describe("the call tree of any spans", () => {
         assert.deepEqual(new Set(shown), distinct);
         assert.equal(shown.length, distinct.size);
         assert.equal(tree.count + tree.completeness.duplicateCount, spans.length);
-        const size = new Array<number>(tree.count).fill(0);
+        const size = Array.from({ length: tree.count }, () => 0);
         for (let at = tree.count - 1; at >= 0; at -= 1) {
           const above = tree.parent[at] ?? -1;
           assert.ok(above < at);

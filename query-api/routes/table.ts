@@ -7,8 +7,13 @@ import { latencyRoute } from "./latency.ts";
 import { defineOpenApiRoute } from "./openapi.ts";
 import type { RouteDefinition } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
+import { getTrace, getTraceSpan } from "./trace.ts";
+import { searchTraces } from "./traces.ts";
 
 export const routes: readonly RouteDefinition[] = [
+  searchTraces,
+  getTrace,
+  getTraceSpan,
   ...serviceRoutes,
   latencyRoute,
   dependenciesRoute,

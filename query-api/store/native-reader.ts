@@ -57,8 +57,8 @@ function readColumn(reader: Reader, type: string, rowCount: number): NativeColum
   const keys: string[] = [];
   for (let at = 0; at < keyCount; at += 1) keys.push(reader.text());
   const indexCount = Number(reader.uint64());
-  // Copied, so that the view is aligned.
-  const { buffer } = reader.bytes(indexBytes * indexCount).slice();
+  // Copied, so that the view is aligned; a Buffer.slice would not copy.
+  const { buffer } = new Uint8Array(reader.bytes(indexBytes * indexCount));
   const indexes =
     indexBytes === 1 ? new Uint8Array(buffer) : indexBytes === 2 ? new Uint16Array(buffer) : new Uint32Array(buffer);
   if (indexes.length !== rowCount || indexBytes > 4)

@@ -15,10 +15,10 @@ const HOST_KEYS = ["host.id", "host.name", "k8s.node.name", "service.instance.id
 const HOST_SQL = `toLowCardinality(coalesce(${HOST_KEYS.map((key) => `nullIf(JSONExtractString(toString(resource), '${key}'), '')`).join(", ")}, toString(service)))`;
 
 const SQL = `
-SELECT span_id, parent_span_id, reinterpretAsInt64(start) AS start, duration_nano, service, name, kind, status,
+SELECT span_id, parent_span_id, toUnixTimestamp64Nano(start) AS start_nano, duration_nano, service, name, kind, status,
     toUInt8(notEmpty(event_time) + 2 * notEmpty(link_span_id)) AS has, ${HOST_SQL} AS host
 FROM spans WHERE trace_id = toFixedString(unhex({id:String}), 16)
-ORDER BY spans.start, span_id LIMIT ${TRACE_SPAN_COUNT_MAX + 1} FORMAT Native`;
+ORDER BY start, span_id LIMIT ${TRACE_SPAN_COUNT_MAX + 1} FORMAT Native`;
 
 export interface TraceColumns {
   readonly columns: SpanColumns;
@@ -57,7 +57,7 @@ function joinBlocks(blocks: readonly NativeBlock[], count: number): SpanColumns 
     count,
     spanId: new Uint8Array(fixed("span_id", 8)),
     parentId: new Uint8Array(fixed("parent_span_id", 8)),
-    startNano: new BigInt64Array(fixed("start", 8)),
+    startNano: new BigInt64Array(fixed("start_nano", 8)),
     durationNano: Float64Array.from(new BigUint64Array(fixed("duration_nano", 8)), Number),
     service: service.indexes,
     name: name.indexes,
@@ -101,4 +101,18 @@ function joinTexts(blocks: readonly NativeBlock[], name: string, count: number):
       indexes[row] = renumbered[column.indexes[at] ?? 0] ?? 0;
   }
   return { texts: [...known.keys()], indexes };
+}
+
+/** Messages longer than this come cut; spans with one beyond this count come without. */
+const MESSAGE_CHARS_MAX = 1_000;
+const MESSAGE_COUNT_MAX = 20_000;
+
+/** Status messages by span id (hex); few spans have one, so that they are not among the columns. */
+export async function readStatusMessages(id: TraceId, { database, signal }: Asking): Promise<Map<string, string>> {
+  const { rows } = await database.query<{ span: string; message: string }>(
+    `SELECT lower(hex(span_id)) AS span, substringUTF8(status_message, 1, ${MESSAGE_CHARS_MAX}) AS message
+     FROM spans WHERE trace_id = toFixedString(unhex({id:String}), 16) AND status_message != '' LIMIT ${MESSAGE_COUNT_MAX}`,
+    { params: { id }, signal, timeoutMs: TIMEOUT_MS },
+  );
+  return new Map(rows.map(({ span, message }) => [span, message]));
 }

@@ -1,0 +1,103 @@
+/** `GET /traces/{id}` in its views, and `GET /traces/{id}/spans/{spanId}`. */
+import { SKELETON_MEDIA_TYPE } from "@callchain/schemas/api/skeleton.ts";
+import { SpanDetail, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
+import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
+import { Failure } from "@callchain/schemas/span/errors.ts";
+import type { TraceId } from "@callchain/schemas/span/ids.ts";
+import type { Span } from "@callchain/schemas/span/span.ts";
+import { z } from "zod";
+import { buildCallTree } from "../analysis/tree.ts";
+import { readStatusMessages, readTraceColumns } from "../store/trace-columns.ts";
+import { getSpan, readTraceSpans } from "../store/trace-spans.ts";
+import { pathParam, queryParam } from "./params.ts";
+import { BytesReply, defineRoute, type RouteContext } from "./route.ts";
+import { encodeSkeleton } from "./trace-skeleton.ts";
+import { buildSpanDetail, buildTreeAnswer } from "./trace-tree.ts";
+
+const PROTOBUF = "application/x-protobuf";
+const PROTOBUF_ALIAS = "application/protobuf";
+
+/** OTLP/JSON is described by opentelemetry-proto; here only its frame. */
+const OtlpTraces = z
+  .object({ resourceSpans: z.array(z.record(z.string(), z.unknown())) })
+  .meta({ id: "OtlpTracesData", description: "OTLP/JSON TracesData" });
+
+export const getTrace = defineRoute({
+  path: "/traces/{id}",
+  summary: "A whole trace: as it was sent (OTLP JSON or protobuf by Accept), as the rebuilt call tree, or as columns",
+  params: {
+    id: pathParam.traceId("Trace id"),
+    view: queryParam.oneOf(
+      ["otlp", "tree", "skeleton"],
+      "otlp",
+      "otlp: everything; tree: the call tree with what is missing; skeleton: the tree as columns, streamed, for drawing",
+    ),
+  },
+  answer: z.union([OtlpTraces, TraceTreeAnswer]),
+  otherMediaTypes: new Map([
+    [PROTOBUF, "OTLP TracesData in protobuf"],
+    [SKELETON_MEDIA_TYPE, "view=skeleton: frames described in schemas/api/skeleton.ts"],
+  ]),
+  mayBeMissing: true,
+  handle: ({ id, view }, context) => (view === "otlp" ? answerOtlp(id, context) : answerTree(id, view, context)),
+});
+
+export const getTraceSpan = defineRoute({
+  path: "/traces/{id}/spans/{spanId}",
+  summary: "One span with everything that was sent",
+  params: { id: pathParam.traceId("Trace id"), spanId: pathParam.spanId("Span id") },
+  answer: SpanDetail,
+  mayBeMissing: true,
+  handle: async ({ id, spanId }, context) => {
+    const span = await getSpan(id, spanId, context);
+    if (span === null) throw new Failure("not_found", `trace ${id} has no span ${spanId} here`);
+    return buildSpanDetail(span);
+  },
+});
+
+function missing(id: TraceId): Failure {
+  return new Failure(
+    "not_found",
+    `no span of trace ${id} is stored: it may not have arrived yet, or may have passed its retention`,
+  );
+}
+
+async function answerTree(id: TraceId, view: "tree" | "skeleton", context: RouteContext): Promise<TraceTreeAnswer | BytesReply> {
+  const found = await readTraceColumns(id, context);
+  if (found === null) throw missing(id);
+  const tree = buildCallTree(found.columns);
+  if (view === "tree") return buildTreeAnswer(id, tree, found, await readStatusMessages(id, context));
+  return new BytesReply(SKELETON_MEDIA_TYPE, encodeSkeleton(id, tree, found));
+}
+
+async function answerOtlp(id: TraceId, context: RouteContext): Promise<BytesReply> {
+  const mediaType = context.accepts("application/json", PROTOBUF, PROTOBUF_ALIAS) ?? "application/json";
+  const batches = readTraceSpans(id, context);
+  const first = await batches.next();
+  if (first.done === true) throw missing(id);
+  const all = prepend(first.value, batches);
+  return new BytesReply(mediaType, mediaType === "application/json" ? encodeJson(all) : encodeProtobuf(all));
+}
+
+async function* prepend(first: Span[], rest: AsyncIterable<Span[]>): AsyncGenerator<Span[]> {
+  yield first;
+  yield* rest;
+}
+
+/** Concatenated messages of protobuf are one message with all of their repeated fields. */
+async function* encodeProtobuf(batches: AsyncIterable<Span[]>): AsyncGenerator<Uint8Array> {
+  for await (const batch of batches) yield encodeTraces(batch);
+}
+
+/** `{"resourceSpans":[...]}` batch by batch, so that a large trace is never held as one text. */
+async function* encodeJson(batches: AsyncIterable<Span[]>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  const frame = JSON.stringify(buildTracesJson([])).length - "]}".length;
+  let isFirst = true;
+  for await (const batch of batches) {
+    const items = JSON.stringify(buildTracesJson(batch)).slice(frame, -"]}".length);
+    yield encoder.encode(`${isFirst ? '{"resourceSpans":[' : ","}${items}`);
+    isFirst = false;
+  }
+  yield encoder.encode("]}");
+}
