@@ -131,6 +131,7 @@ export const TRACE_TEXTS = {
   "trace.stats.byName": ["By span name", "按 Span 名称"],
   "trace.stats.byService": ["By service", "按服务"],
   "trace.stats.count": ["Count", "数量"],
+  "trace.stats.errors": ["Errors", "错误"],
   "trace.stats.total": ["Total", "总耗时"],
   "trace.stats.self": ["Self", "自身"],
   "trace.stats.selfShare": ["Self share", "自身占比"],

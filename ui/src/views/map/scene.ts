@@ -24,11 +24,16 @@ export interface SceneEdge {
   readonly labelHeight: number;
 }
 export interface Scene {
+  /** Whether edges and nodes carry their figures; a large graph shows an edge's when it is pointed at or selected. */
+  readonly isLabelled: boolean;
   readonly nodes: readonly SceneNode[];
   readonly edges: readonly SceneEdge[];
 }
 
+/** Above this many edges labels would take most of the room. */
+const LABELLED_EDGES_MAX = 90;
 const NODE_HEIGHT = 42;
+const NODE_HEIGHT_BARE = 28;
 const NODE_TEXT_MAX = 170;
 /** Icon, stripe and padding beside a node's text. */
 const NODE_FRAME = 46;
@@ -55,18 +60,27 @@ export function buildScene(
   measure: Measure = measureText,
 ): Scene {
   const widthOf = edgeWidths(graph.edges.map(({ callCount }) => callCount));
+  const isLabelled = graph.edges.length <= LABELLED_EDGES_MAX;
   return {
-    nodes: graph.nodes.map((node) => sceneNode(node, membersText, measure)),
+    isLabelled,
+    nodes: graph.nodes.map((node) => sceneNode(node, isLabelled, membersText, measure)),
     edges: graph.edges.map((edge) => sceneEdge(edge, seconds, widthOf(edge.callCount), measure)),
   };
 }
 
-function sceneNode(node: MapNode, membersText: (count: number) => string, measure: Measure): SceneNode {
+function sceneNode(node: MapNode, isLabelled: boolean, membersText: (count: number) => string, measure: Measure): SceneNode {
   const title = fitText(node.name === "" ? "–" : node.name, NODE_TEXT_MAX, (text) => measure(text, "600 12px"));
   const errors = node.errorCount > 0 ? ` ⚠ ${formatPercent(node.errorCount / Math.max(1, node.spanCount), 2)}` : "";
-  const detail = node.kind === "group" ? membersText(node.memberCount) : `${formatCountShort(node.spanCount)} spans${errors}`;
+  const figures = node.kind === "group" ? membersText(node.memberCount) : `${formatCountShort(node.spanCount)} spans${errors}`;
+  const detail = isLabelled || node.kind === "group" ? figures : "";
   const textWidth = Math.max(measure(title, "600 12px"), measure(detail, "11px"));
-  return { node, title, detail, width: Math.ceil(textWidth) + NODE_FRAME, height: NODE_HEIGHT };
+  return {
+    node,
+    title,
+    detail,
+    width: Math.ceil(textWidth) + NODE_FRAME,
+    height: detail === "" ? NODE_HEIGHT_BARE : NODE_HEIGHT,
+  };
 }
 
 function sceneEdge(edge: MapEdge, seconds: number, strokeWidth: number, measure: Measure): SceneEdge {
@@ -92,8 +106,8 @@ export function layoutRequest(scene: Scene): LayoutRequest {
       id: edge.id,
       from: edge.caller,
       to: edge.callee,
-      width: labelWidth,
-      height: labelHeight,
+      width: scene.isLabelled ? labelWidth : 0,
+      height: scene.isLabelled ? labelHeight : 0,
       // Busy calls are drawn straighter.
       weight: 1 + Math.round(Math.log10(Math.max(1, edge.callCount))),
     })),
