@@ -8,6 +8,8 @@ const SWEEP_MS = 2_500;
 const SLOW_MS = 25_000;
 const IDLE_MS = 15 * 60_000;
 const SESSION_WINDOW_BYTES = 16 * 1024 * 1024;
+/** NGHTTP2_ERR_BAD_CLIENT_MAGIC (nghttp2.h), which Node's constants leave out. */
+const BAD_CLIENT_MAGIC = -903;
 const STOP_MAX_MS = 10_000;
 
 interface SessionState {
@@ -31,7 +33,7 @@ export class GrpcSessions {
     server.on("session", (session) => this.#open(session));
     server.on("stream", (stream) => this.#count(stream));
     server.on("sessionError", (error: Error) => {
-      if ("errno" in error && error.errno === constants.NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
+      if ("errno" in error && error.errno === BAD_CLIENT_MAGIC) {
         onProtocolError("the bytes are not HTTP/2; OTLP/HTTP has a port of its own, by default 4318");
       }
     });

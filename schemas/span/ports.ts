@@ -18,7 +18,7 @@ export interface LogRecord extends LogPosition {
 export interface SpanLogAppender {
   /**
    * Appends one scanned OTLP protobuf request. Resolves when it is durable: only then may the sender be told so. The bytes belong
-   * to the log until the promise settles. Rejects with Failure "overloaded" at the log's cap and "unavailable" when it cannot
+   * to the log from the call on and are not changed any more: it may hand them to its reader without a copy. Rejects with Failure "overloaded" at the log's cap and "unavailable" when it cannot
    * be written (disk full, broker away); then nothing was acknowledged and the sender may retry.
    */
   append(request: Uint8Array): Promise<void>;

@@ -2,7 +2,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { messageOf, Failure } from "@callchain/schemas/span/errors.ts";
 import type { LogRecord } from "@callchain/schemas/span/ports.ts";
-import { FRAME_BYTES, encodeFrame } from "./format.ts";
+import { FRAME_BYTES, encodeFrameHead } from "./format.ts";
 import type { Segment } from "./recover.ts";
 import type { Segments } from "./segments.ts";
 
@@ -99,9 +99,9 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // Requests that were read in the same turn of the event loop join the first batch.
-    await new Promise(setImmediate);
     while (this.#queue.length > 0) {
+      // What else can be read in this turn of the event loop joins the batch: the busier the loop, the larger the batches.
+      await new Promise(setImmediate);
       this.#committing = this.#commit(this.#takeBatch());
       await this.#committing;
     }
@@ -148,18 +148,19 @@ export class Committer {
   /** Writes and syncs one batch. On failure nothing of it remains in the part of the file that is read. */
   async #store(batch: readonly Pending[], bytes: number): Promise<LogRecord[]> {
     const { segment, file } = await this.#segmentFor(bytes);
-    const frames = Buffer.allocUnsafeSlow(bytes);
+    const heads = Buffer.allocUnsafeSlow(batch.length * FRAME_BYTES);
+    const pieces: Uint8Array[] = [];
     const records: LogRecord[] = [];
-    let at = 0;
     for (const { value } of batch) {
       const offset = this.#nextOffset;
       this.#nextOffset += 1n;
-      const end = encodeFrame(frames, at, offset, segment.bytes, value);
-      records.push({ partition: 0, offset, value: frames.subarray(at + FRAME_BYTES, end) });
-      at = end;
+      const head = heads.subarray(records.length * FRAME_BYTES, (records.length + 1) * FRAME_BYTES);
+      encodeFrameHead(head, offset, segment.bytes, value);
+      pieces.push(head, value);
+      records.push({ partition: 0, offset, value });
     }
     try {
-      await writeFully(file, frames, segment.bytes);
+      await writeFully(file, pieces, bytes, segment.bytes);
     } catch (error) {
       await this.#rollBack(segment, file);
       throw error;
@@ -206,11 +207,24 @@ export class Committer {
   }
 }
 
-async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
+async function writeFully(file: FileHandle, pieces: readonly Uint8Array[], bytes: number, position: number): Promise<void> {
+  let rest = pieces;
+  let left = bytes;
+  while (left > 0) {
+    const { bytesWritten } = await file.writev(rest, position + bytes - left);
     if (bytesWritten === 0) throw new Error("the file system took no more bytes");
-    written += bytesWritten;
+    left -= bytesWritten;
+    if (left > 0) rest = piecesFrom(rest, bytesWritten);
   }
+}
+
+/** What remains of the pieces after a write that took only some of them. */
+function piecesFrom(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let skip = written;
+  for (const piece of pieces) {
+    if (skip < piece.length) rest.push(piece.subarray(skip));
+    skip = Math.max(0, skip - piece.length);
+  }
+  return rest;
 }

@@ -68,16 +68,13 @@ export function decodeHeader(bytes: Buffer): SegmentHeader | null {
   };
 }
 
-/** Writes a frame at `at` and returns the index one past it. */
-export function encodeFrame(into: Buffer, at: number, offset: bigint, batchStart: number, value: Uint8Array): number {
-  const end = at + FRAME_BYTES + value.length;
-  into.writeUInt32LE(FRAME_MAGIC, at);
-  into.writeUInt32LE(value.length, at + 8);
-  into.writeUInt32LE(batchStart, at + 12);
-  into.writeBigUInt64LE(offset, at + 16);
-  into.set(value, at + FRAME_BYTES);
-  into.writeUInt32LE(crc32(into.subarray(at + 8, end)), at + 4);
-  return end;
+/** Fills the 24 bytes before a value. */
+export function encodeFrameHead(head: Buffer, offset: bigint, batchStart: number, value: Uint8Array): void {
+  head.writeUInt32LE(FRAME_MAGIC, 0);
+  head.writeUInt32LE(value.length, 8);
+  head.writeUInt32LE(batchStart, 12);
+  head.writeBigUInt64LE(offset, 16);
+  head.writeUInt32LE(crc32(value, crc32(head.subarray(8))), 4);
 }
 
 /** Reads the frame at `at`; its value is a view of the buffer. `limit` is the greatest possible end (what the file still holds). */
