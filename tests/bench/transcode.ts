@@ -24,6 +24,8 @@ interface Figure {
 }
 
 function buildWays(requests: readonly Uint8Array[]): Way[] {
+  // protobufjs has a faster reader for Buffers.
+  const buffers = requests.map((request) => Buffer.from(request));
   const block = new SpanBlock();
   const target = new Uint8Array(requests.reduce((sum, request) => sum + request.length, 0));
   const json = requests.map((request) => new TextEncoder().encode(JSON.stringify(toOtlpJson(request))));
@@ -40,7 +42,7 @@ function buildWays(requests: readonly Uint8Array[]): Way[] {
     {
       name: "protobufjs decode",
       run: () => {
-        for (const request of requests) ExportRequest.decode(request);
+        for (const request of buffers) ExportRequest.decode(request);
       },
     },
     { name: "scan", run: scan },
