@@ -168,7 +168,14 @@ function idParam<T extends string>(description: string, accepted: string, digits
     schema: { type: "string", pattern: `^[0-9a-fA-F]{1,${digits}}$` },
     isRequired: true,
     absent: () => parse(""),
-    parse,
+    parse: (text) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        if (error instanceof InvalidError) return undefined;
+        throw error;
+      }
+    },
   });
 }
 

@@ -1,111 +1,20 @@
 /**
- * Comparisons with attributes. Span attributes live in four maps by type; resource, scope, event and link attributes are canonical JSON
- * texts (schemas/otlp/canonical-json.ts). A comparison looks only at values of the literal's type, numbers at integers and doubles.
+ * Comparisons with attributes. Span attributes live in four maps by type, and equality has an index (schemas/clickhouse/search-sql.ts);
+ * resource, scope, event and link attributes are canonical JSON texts (schemas/otlp/canonical-json.ts). A comparison looks only at
+ * values of the literal's type, numbers at integers and doubles.
  */
+import { spanAttributeInSql } from "@callchain/schemas/clickhouse/search-sql.ts";
 import { compileText, type Bindings } from "./bindings.ts";
 import { attributeNames } from "./conventions.ts";
 import type { AttributeScope, Comparison, Literal } from "./query.ts";
 
-/** How one place where attributes live answers; `key` is a placeholder. */
-interface Place {
-  /** The name under which the place keeps an attribute. */
-  readonly nameOf: (key: string) => string;
-  readonly has: (key: string) => string;
-  /** A condition that is false where the attribute is absent or of another type. */
-  readonly compare: (key: string, comparison: Comparison, literal: Literal, bindings: Bindings) => string;
+export interface CompileContext {
+  readonly bindings: Bindings;
+  /** Condition that holds sub-selects to the spans in question. */
+  readonly traceScope: string;
+  /** Attribute names that any resource in question has, or null where that is not known. */
+  readonly resourceKeys: ReadonlySet<string> | null;
 }
-
-const SPAN_MAPS = ["attr_string", "attr_int", "attr_double", "attr_json"] as const;
-
-const SPAN: Place = {
-  nameOf: (key) => key,
-  has: (key) => anyOf(SPAN_MAPS.map((map) => `mapContains(${map}, ${key})`)),
-  compare: compareSpan,
-};
-
-function compareSpan(key: string, comparison: Comparison, literal: Literal, bindings: Bindings): string {
-  const within = (map: (typeof SPAN_MAPS)[number], test: string): string => `(mapContains(${map}, ${key}) AND ${test})`;
-  switch (literal.type) {
-    case "string": {
-      const test = compileText(`attr_string[${key}]`, comparison, literal.value, bindings);
-      const absentMatches = comparison !== "=" || literal.value === "";
-      return absentMatches ? within("attr_string", test) : test;
-    }
-    case "int": {
-      const whole = `attr_int[${key}] ${comparison} ${bindings.bind("Int64", literal.value)}`;
-      const double = `attr_double[${key}] ${comparison} ${bindings.bind("Float64", Number(literal.value))}`;
-      return anyOf([within("attr_int", whole), within("attr_double", double)]);
-    }
-    case "double": {
-      const value = bindings.bind("Float64", literal.value);
-      return anyOf([
-        within("attr_int", `attr_int[${key}] ${comparison} ${value}`),
-        within("attr_double", `attr_double[${key}] ${comparison} ${value}`),
-      ]);
-    }
-    case "bool":
-      return `attr_json[${key}] = ${bindings.bind("String", String((comparison === "=") === literal.value))}`;
-    default:
-      return "0";
-  }
-}
-
-/** Attributes of the canonical JSON text in `subject`, the SQL of a string. */
-function jsonPlace(subject: string): Place {
-  const typeIn = (key: string, types: string): string => `JSONType(${subject}, ${key}) IN (${types})`;
-  const number = (key: string, comparison: Comparison, value: string): string =>
-    `(${typeIn(key, "'Int64', 'UInt64', 'Double'")} AND JSONExtractFloat(${subject}, ${key}) ${comparison} ${value})`;
-  return {
-    nameOf: canonicalKey,
-    has: (key) => `JSONHas(${subject}, ${key})`,
-    compare: (key, comparison, literal, bindings) => {
-      switch (literal.type) {
-        case "string": {
-          const test = compileText(`JSONExtractString(${subject}, ${key})`, comparison, literal.value, bindings);
-          return comparison === "=" && literal.value !== "" ? test : `(${typeIn(key, "'String'")} AND ${test})`;
-        }
-        case "int": {
-          const whole = `(${typeIn(key, "'Int64', 'UInt64'")} AND JSONExtractInt(${subject}, ${key}) ${comparison} ${bindings.bind("Int64", literal.value)})`;
-          const value = bindings.bind("Float64", Number(literal.value));
-          return anyOf([whole, `(${typeIn(key, "'Double'")} AND JSONExtractFloat(${subject}, ${key}) ${comparison} ${value})`]);
-        }
-        case "double":
-          return number(key, comparison, bindings.bind("Float64", literal.value));
-        case "bool":
-          return `(${typeIn(key, "'Bool'")} AND JSONExtractBool(${subject}, ${key}) = ${(comparison === "=") === literal.value ? 1 : 0})`;
-        default:
-          return "0";
-      }
-    },
-  };
-}
-
-/** Canonical JSON doubles the "$" of a key that begins with one; single ones are its own marks. */
-function canonicalKey(key: string): string {
-  return key.startsWith("$") ? `$${key}` : key;
-}
-
-/** Holds where any item of the array of canonical JSON texts does. */
-function arrayPlace(column: "event_attributes" | "link_attributes"): Place {
-  const item = jsonPlace("item");
-  return {
-    nameOf: canonicalKey,
-    has: (key) => `arrayExists(item -> ${item.has(key)}, ${column})`,
-    compare: (key, comparison, literal, bindings) =>
-      `arrayExists(item -> ${item.compare(key, comparison, literal, bindings)}, ${column})`,
-  };
-}
-
-const RESOURCE = jsonPlace("resource");
-
-const PLACES: Readonly<Record<AttributeScope, readonly Place[]>> = {
-  span: [SPAN],
-  resource: [RESOURCE],
-  event: [arrayPlace("event_attributes")],
-  link: [arrayPlace("link_attributes")],
-  instrumentation: [jsonPlace("scope")],
-  any: [SPAN, RESOURCE],
-};
 
 /** A condition over the columns of `spans`. */
 export function compileAttribute(
@@ -113,23 +22,123 @@ export function compileAttribute(
   key: string,
   comparison: Comparison,
   literal: Literal,
-  bindings: Bindings,
+  context: CompileContext,
 ): string {
   const isService = key === "service.name" && (scope === "resource" || scope === "any");
-  if (isService && literal.type === "string") return compileText("service", comparison, literal.value, bindings);
-  const alternatives: string[] = [];
-  for (const place of PLACES[scope]) {
-    for (const name of attributeNames(key)) {
-      const placeholder = bindings.bind("String", place.nameOf(name));
-      alternatives.push(
-        literal.type === "nil" ? place.has(placeholder) : place.compare(placeholder, comparison, literal, bindings),
-      );
-    }
-  }
-  const any = anyOf(alternatives);
-  return literal.type === "nil" && comparison === "=" ? `NOT ${any}` : any;
+  if (isService && literal.type === "string") return compileText("service", comparison, literal.value, context.bindings);
+  const isAbsence = literal.type === "nil" && comparison === "=";
+  const wanted: Wanted = { names: attributeNames(key), comparison, literal, context };
+  const places = scope === "any" ? (["span", "resource"] as const) : [scope];
+  const anywhere = anyOf(places.flatMap((place) => PLACES[place](wanted)));
+  return isAbsence ? `NOT ${anywhere}` : anywhere;
 }
 
+/** nil asks whether the attribute is there; its absence is the negation. */
+interface Wanted {
+  readonly names: readonly string[];
+  readonly comparison: Comparison;
+  readonly literal: Literal;
+  readonly context: CompileContext;
+}
+
+/** Alternatives: the condition holds where one of them does; none, never. */
+type CompilePlace = (wanted: Wanted) => string[];
+
+const PLACES: Readonly<Record<Exclude<AttributeScope, "any">, CompilePlace>> = {
+  span: compileSpan,
+  resource: compileResource,
+  event: (wanted) => [`arrayExists(item -> ${anyOf(compileJson("item", wanted))}, event_attributes)`],
+  link: (wanted) => [`arrayExists(item -> ${anyOf(compileJson("item", wanted))}, link_attributes)`],
+  instrumentation: (wanted) => compileJson("scope", wanted),
+};
+
 function anyOf(conditions: readonly string[]): string {
-  return conditions.length === 1 ? (conditions[0] ?? "0") : `(${conditions.join(" OR ")})`;
+  return conditions.length === 1 ? (conditions[0] ?? "0") : conditions.length === 0 ? "0" : `(${conditions.join(" OR ")})`;
+}
+
+type SpanMap = "attr_string" | "attr_int" | "attr_double" | "attr_json";
+const SPAN_MAPS: readonly SpanMap[] = ["attr_string", "attr_int", "attr_double", "attr_json"];
+
+const hasKey = (map: SpanMap, key: string): string => `has(${map}.keys, ${key})`;
+/** Half the cost of `map[key]`, which rebuilds the keys as full strings. An absent key gives the type's default. */
+const valueIn = (map: SpanMap, key: string): string => `${map}.values[indexOf(${map}.keys, ${key})]`;
+
+function compileSpan({ names, comparison, literal, context: { bindings } }: Wanted): string[] {
+  const bind = bindings.bind.bind(bindings);
+  const isIndexed = comparison === "=" && (literal.type === "string" || literal.type === "int");
+  const indexed = isIndexed ? [spanAttributeInSql(names, [literal], bind)] : [];
+  const each = (test: (key: string) => string[]): string[] => names.flatMap((name) => test(bindings.bind("String", name)));
+  const within = (map: SpanMap, key: string, test: string): string => `(${hasKey(map, key)} AND ${test})`;
+  switch (literal.type) {
+    case "nil":
+      return each((key) => SPAN_MAPS.map((map) => hasKey(map, key)));
+    case "string":
+      if (isIndexed) return indexed;
+      return each((key) => [
+        within("attr_string", key, compileText(valueIn("attr_string", key), comparison, literal.value, bindings)),
+      ]);
+    case "int":
+    case "double": {
+      const double = bindings.bind("Float64", Number(literal.value));
+      const whole = literal.type === "int" ? bindings.bind("Int64", literal.value) : double;
+      return [
+        ...indexed,
+        ...each((key) => [
+          ...(isIndexed ? [] : [within("attr_int", key, `${valueIn("attr_int", key)} ${comparison} ${whole}`)]),
+          within("attr_double", key, `${valueIn("attr_double", key)} ${comparison} ${double}`),
+        ]),
+      ];
+    }
+    case "bool": {
+      const text = bindings.bind("String", String((comparison === "=") === literal.value));
+      return each((key) => [`${valueIn("attr_json", key)} = ${text}`]);
+    }
+    default:
+      return [];
+  }
+}
+
+/** Above any number of distinct resources; its presence keeps ClickHouse from parsing JSON per span instead of per resource. */
+const RESOURCE_COUNT_MAX = 1_000_000_000;
+
+/** Resources are few: the JSON of each is looked at once, and spans are found by the dictionary's index. */
+function compileResource(wanted: Wanted): string[] {
+  const { resourceKeys, traceScope } = wanted.context;
+  const names = wanted.names.filter((name) => resourceKeys === null || resourceKeys.has(canonicalKey(name)));
+  if (names.length === 0) return [];
+  const all = `SELECT DISTINCT resource FROM spans WHERE ${traceScope} LIMIT ${RESOURCE_COUNT_MAX}`;
+  return [`resource IN (SELECT resource FROM (${all}) WHERE ${anyOf(compileJson("resource", { ...wanted, names }))})`];
+}
+
+/** Canonical JSON doubles the "$" of a key that begins with one; single ones are its own marks. */
+function canonicalKey(key: string): string {
+  return key.startsWith("$") ? `$${key}` : key;
+}
+
+/** Attributes of the canonical JSON text in `subject`, the SQL of a string. */
+function compileJson(subject: string, { names, comparison, literal, context: { bindings } }: Wanted): string[] {
+  return names.map((name) => {
+    const key = bindings.bind("String", canonicalKey(name));
+    const isOfType = (types: string): string => `JSONType(${subject}, ${key}) IN (${types})`;
+    const numberTest = (value: string): string => `JSONExtractFloat(${subject}, ${key}) ${comparison} ${value}`;
+    switch (literal.type) {
+      case "nil":
+        return `JSONHas(${subject}, ${key})`;
+      case "string": {
+        const test = compileText(`JSONExtractString(${subject}, ${key})`, comparison, literal.value, bindings);
+        return `(${isOfType("'String'")} AND ${test})`;
+      }
+      case "int": {
+        const whole = `JSONExtractInt(${subject}, ${key}) ${comparison} ${bindings.bind("Int64", literal.value)}`;
+        const double = numberTest(bindings.bind("Float64", Number(literal.value)));
+        return `((${isOfType("'Int64', 'UInt64'")} AND ${whole}) OR (${isOfType("'Double'")} AND ${double}))`;
+      }
+      case "double":
+        return `(${isOfType("'Int64', 'UInt64', 'Double'")} AND ${numberTest(bindings.bind("Float64", literal.value))})`;
+      case "bool":
+        return `(${isOfType("'Bool'")} AND JSONExtractBool(${subject}, ${key}) = ${(comparison === "=") === literal.value ? 1 : 0})`;
+      default:
+        return "0";
+    }
+  });
 }

@@ -4,7 +4,7 @@
  */
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { Bindings, compileText } from "./bindings.ts";
-import { compileAttribute } from "./compile-attribute.ts";
+import { compileAttribute, type CompileContext } from "./compile-attribute.ts";
 import { unreachable, type Comparison, type Expression, type IntrinsicName, type Literal, type Query } from "./query.ts";
 
 export interface CompiledQuery {
@@ -19,28 +19,42 @@ export interface CompileOptions {
   readonly prefix?: string;
   /** Condition that holds rootName, rootServiceName and traceDuration to the spans in question, e.g. a time range. */
   readonly traceScope?: string;
+  /** Attribute names that any resource in that scope has, where known: alternatives that cannot hold are left out. */
+  readonly resourceKeys?: ReadonlySet<string>;
 }
 
 export function compileQuery(query: Query, options: CompileOptions = {}): CompiledQuery {
   const bindings = new Bindings(options.prefix ?? "q");
-  const where = query.expression === null ? "1" : compileExpression(query.expression, bindings, options.traceScope ?? "1");
+  const context = { bindings, traceScope: options.traceScope ?? "1", resourceKeys: options.resourceKeys ?? null };
+  const where = query.expression === null ? "1" : compileExpression(query.expression, context);
   return { where, params: bindings.params };
 }
 
-function compileExpression(expression: Expression, bindings: Bindings, traceScope: string): string {
+/** Whether some attribute may be the span's or the resource's: then it pays to know the resources' keys first. */
+export function asksForAnyScope({ expression }: Query): boolean {
+  const within = (item: Expression): boolean =>
+    item.kind === "compare"
+      ? item.field.kind === "attribute" && item.field.scope === "any"
+      : item.kind === "not"
+        ? within(item.item)
+        : item.items.some(within);
+  return expression !== null && within(expression);
+}
+
+function compileExpression(expression: Expression, context: CompileContext): string {
   switch (expression.kind) {
     case "and":
     case "or": {
-      const items = expression.items.map((item) => compileExpression(item, bindings, traceScope));
+      const items = expression.items.map((item) => compileExpression(item, context));
       return `(${items.join(expression.kind === "and" ? " AND " : " OR ")})`;
     }
     case "not":
-      return `NOT (${compileExpression(expression.item, bindings, traceScope)})`;
+      return `NOT (${compileExpression(expression.item, context)})`;
     case "compare": {
       const { field, comparison, literal } = expression;
       return field.kind === "attribute"
-        ? compileAttribute(field.scope, field.key, comparison, literal, bindings)
-        : compileIntrinsic(field.name, comparison, literal, bindings, traceScope);
+        ? compileAttribute(field.scope, field.key, comparison, literal, context)
+        : compileIntrinsic(field.name, comparison, literal, context);
     }
     default:
       return unreachable(expression);
@@ -54,8 +68,7 @@ function compileIntrinsic(
   name: IntrinsicName,
   comparison: Comparison,
   literal: Literal,
-  bindings: Bindings,
-  traceScope: string,
+  { bindings, traceScope }: CompileContext,
 ): string {
   const text = (subject: string): string =>
     compileText(subject, comparison, literal.type === "string" ? literal.value : "", bindings);

@@ -6,7 +6,7 @@ import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
-import { compileQuery, type CompiledQuery } from "../search/compile.ts";
+import { asksForAnyScope, compileQuery, type CompiledQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { summarizeTraces } from "./trace-summaries.ts";
@@ -51,7 +51,11 @@ const KEY_NUMBER: Readonly<Record<TraceSort, string>> = { newest: "toUnixTimesta
 
 export async function findTraces(question: TraceQuestion, asking: Asking): Promise<TracePage> {
   const startedMs = performance.now();
-  const compiled = compileQuery(question.query, { traceScope: IN_RANGE });
+  const resources = asksForAnyScope(question.query) ? await listResourceKeys(question.range, asking) : null;
+  const compiled = compileQuery(question.query, {
+    traceScope: IN_RANGE,
+    ...(resources === null ? {} : { resourceKeys: resources.keys }),
+  });
   const found = await findKeys(question, compiled, asking);
   const page = found.keys.slice(0, question.limit);
   const summaries = await summarizeTraces(page, found.range, compiled, asking);
@@ -59,8 +63,25 @@ export async function findTraces(question: TraceQuestion, asking: Asking): Promi
     traces: page.flatMap(({ traceId }) => summaries.byId.get(traceId) ?? []),
     last: found.keys.length > question.limit ? (page.at(-1) ?? null) : null,
     query: formatQuery(question.query),
-    scan: buildScan([...found.scans, summaries.scan], startedMs, found.partialReasons),
+    scan: buildScan(
+      [...(resources === null ? [] : [resources.scan]), ...found.scans, summaries.scan],
+      startedMs,
+      found.partialReasons,
+    ),
   };
+}
+
+/** Keys of all resources with spans in the range: a dictionary scan, cheaper than a condition that no index can answer. */
+async function listResourceKeys(
+  range: TimeRange,
+  { database, signal }: Asking,
+): Promise<{ keys: ReadonlySet<string>; scan: ScanFigures }> {
+  const { rows, scan } = await database.query<{ key: string }>(
+    `SELECT DISTINCT arrayJoin(JSONExtractKeys(resource)) AS key
+     FROM (SELECT DISTINCT resource FROM spans WHERE ${IN_RANGE} LIMIT 1000000000)`,
+    { params: rangeParams(range), signal, timeoutMs: FIND_TIMEOUT_MS },
+  );
+  return { keys: new Set(rows.map(({ key }) => key)), scan };
 }
 
 interface FoundKeys {

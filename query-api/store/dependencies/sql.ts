@@ -17,10 +17,6 @@ const PARENT = "cityHash64(trace_id, parent_span_id)";
 const SAMPLED = "cityHash64(trace_id) % {every:UInt64} = 0";
 const between = (from: string, to: string): string => `start >= ${instantSql(from)} AND start < ${instantSql(to)}`;
 
-/** OTLP SpanFlags: bit 0x100 says that bit 0x200, "the parent is in another process", means something. */
-const IS_REMOTE_CHILD = "bitAnd(flags, 0x300) = 0x300";
-const IS_LOCAL_CHILD = "bitAnd(flags, 0x300) = 0x100";
-
 /** Columns of every answer: counts, percentiles and examples of the calls of a group. `t` trace id, `d` duration, `e` failed. */
 const MEASURES = `count() AS calls, countIf(e) AS errors, quantilesExact(0.5, 0.95, 0.99)(d) AS percentiles,
   [lower(hex(argMax(t, d))), lower(hex(argMaxIf(t, d, e))), lower(hex(any(t)))] AS traceIds`;
@@ -42,21 +38,21 @@ export interface CallRow extends MeasuresRow {
 
 /**
  * Spans whose parent is in another service, once each. A call failed where the callee's span or the client span above it did; its duration
- * is the callee's. Consumers are left to `peers`. Children that say that their parent is local are not joined.
+ * is the callee's. Consumers are left to `peers`.
  */
 export const CALLS = `
 SELECT caller, callee, ${MEASURES}, countIf(isUnusual) AS unusual
 FROM (
-  SELECT child.id AS id, above.service AS caller, child.service AS callee, child.trace_id AS t, child.duration_nano AS d,
+  SELECT child.id AS id, above.service AS caller, child.service AS callee, above.trace_id AS t, child.duration_nano AS d,
     child.status = 2 OR (above.kind = 3 AND above.status = 2) AS e, above.kind = 3 AND child.kind NOT IN (0, 2) AS isUnusual
   FROM (
-    SELECT ${SELF} AS id, service, kind, status FROM spans
+    SELECT ${SELF} AS id, trace_id, service, kind, status FROM spans
     WHERE ${between("parentFrom", "parentTo")} AND ${SAMPLED}
       AND (start >= ${instantSql("childFrom")} OR kind = 4 OR toUnixTimestamp64Nano(start) + toInt64(duration_nano) >= {childFrom:Int64})
   ) AS above
   INNER JOIN (
-    SELECT ${SELF} AS id, ${PARENT} AS parent, trace_id, service, kind, duration_nano, status FROM spans
-    WHERE ${IN_RANGE} AND ${SAMPLED} AND parent_span_id != ${NO_PARENT} AND kind != 5 AND (kind IN (0, 2) OR NOT ${IS_LOCAL_CHILD})
+    SELECT ${SELF} AS id, ${PARENT} AS parent, service, kind, duration_nano, status FROM spans
+    WHERE ${IN_RANGE} AND ${SAMPLED} AND parent_span_id != ${NO_PARENT} AND kind != 5
   ) AS child ON above.id = child.parent
   WHERE caller != callee
   LIMIT 1 BY id
@@ -98,12 +94,12 @@ export interface PeerRow extends MeasuresRow {
 const RECEIVES = `lower(${firstOf(OPERATION)}) IN ('receive', 'process', 'poll', 'deliver', 'settle')`;
 const IS_NAMED_DATABASE = `match(database, '^[0-9]*$') = 0`;
 
-/** Client spans with a child in another service that is neither server nor consumer and does not say that its parent is remote. */
+/** Client spans with a child in another service that is neither server nor consumer. */
 const UNUSUALLY_ANSWERED = `
   SELECT above.id FROM (SELECT ${SELF} AS id, service FROM spans WHERE ${IN_RANGE} AND ${SAMPLED} AND kind = 3) AS above
   INNER JOIN (
     SELECT ${PARENT} AS parent, service FROM spans
-    WHERE ${IN_RANGE} AND ${SAMPLED} AND kind IN (1, 3, 4) AND bitAnd(flags, 0x100) = 0 AND parent_span_id != ${NO_PARENT}
+    WHERE ${IN_RANGE} AND ${SAMPLED} AND kind IN (1, 3, 4) AND parent_span_id != ${NO_PARENT}
   ) AS child ON above.id = child.parent
   WHERE above.service != child.service`;
 
@@ -140,7 +136,7 @@ FROM (
       PREWHERE ${IN_RANGE} AND kind IN (3, 4, 5) AND ${SAMPLED}
       WHERE kind != 3 OR (id NOT IN (
         SELECT ${PARENT} FROM spans
-        WHERE ${between("childFrom", "childTo")} AND ${SAMPLED} AND (kind IN (0, 2) OR (kind != 5 AND ${IS_REMOTE_CHILD})) AND parent_span_id != ${NO_PARENT}
+        WHERE ${between("childFrom", "childTo")} AND ${SAMPLED} AND kind IN (0, 2) AND parent_span_id != ${NO_PARENT}
       )${isUnusualAnswered ? ` AND id NOT IN (${UNUSUALLY_ANSWERED})` : ""})
       LIMIT 1 BY id
     )
