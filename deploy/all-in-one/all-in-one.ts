@@ -3,7 +3,7 @@
  *
  *   receivers -> local log -> writer -> embedded engine <- query API <- page
  *
- * Parts start from the engine up and stop in reverse: receivers first, so that nothing accepted is left behind; the engine last.
+ * Parts start from the engine up and stop in reverse: the faces first, then the writer, which stores what was accepted; the engine last.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -69,15 +69,18 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
     "writer",
     startWriter({ log: spanLog, database: writerDatabase, metrics, logger: log.child({ part: "writer" }) }),
   );
-  const receivers = await startReceivers({
-    httpAddress: config.otlpHttpAddress,
-    grpcAddress: config.otlpGrpcAddress,
-    log: spanLog,
-    limits: { requestMaxBytes: config.requestMaxBytes, inFlightMaxBytes: config.inFlightMaxBytes },
-    corsOrigins: config.corsOrigins,
-    metrics,
-    logger: log.child({ part: "receive" }),
-  });
+  const receivers = lifecycle.add(
+    "receivers",
+    await startReceivers({
+      httpAddress: config.otlpHttpAddress,
+      grpcAddress: config.otlpGrpcAddress,
+      log: spanLog,
+      limits: { requestMaxBytes: config.requestMaxBytes, inFlightMaxBytes: config.inFlightMaxBytes },
+      corsOrigins: config.corsOrigins,
+      metrics,
+      logger: log.child({ part: "receive" }),
+    }),
+  );
   const query = lifecycle.add(
     "query",
     await startQueryServer({
@@ -89,7 +92,5 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
       logger: log.child({ part: "query" }),
     }),
   );
-  // Last, so that they stop first.
-  lifecycle.add("receivers", receivers);
   return { queryUrl: query.url, otlpHttpUrl: receivers.httpUrl, otlpGrpcUrl: receivers.grpcUrl, engineUrl: engine.url };
 }

@@ -9,13 +9,13 @@ import { runUntilSignal } from "./run.ts";
 export const demoSettings = {
   endpoint: setting.text("http://127.0.0.1:4318", "OTLP/HTTP endpoint to send to (http://127.0.0.1:4318)"),
   rate: setting.wholeNumber(5, 1, 10_000, "traces a second (5)"),
-  backfillMinutes: setting.wholeNumber(60, 0, 1440, "minutes of the past to fill first (60)"),
+  backfillMinutes: setting.wholeNumber(120, 0, 1440, "minutes of the past to fill first (120)"),
   seed: setting.wholeNumber(1, 0, 4_294_967_295, "seed of the shop's dice (1)"),
 };
 
 export async function demoCommand(sources: ConfigSources): Promise<void> {
   const config = readConfig(demoSettings, sources);
-  const progress = new Progress("the last hour of the shop", "traces");
+  const progress = new Progress("the shop's past", "traces");
   const demo = await startDemo({
     endpoint: config.endpoint.replace(/\/+$/, ""),
     tracesPerSecond: config.rate,

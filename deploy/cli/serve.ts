@@ -28,13 +28,13 @@ export async function serveCommand(sources: ConfigSources): Promise<void> {
     ].join("\n"),
   );
   if (config.demo) {
-    const progress = new Progress("demo: the last hour of the shop", "traces");
+    const progress = new Progress("demo: the past two hours of the shop", "traces");
     lifecycle.add(
       "demo",
       await startDemo({
         endpoint: app.otlpHttpUrl,
         tracesPerSecond: 5,
-        backfillMinutes: 60,
+        backfillMinutes: 120,
         seed: 1,
         log: log.child({ part: "demo" }),
         onProgress: ({ done, total }) => progress.update(done, total),

@@ -23,8 +23,8 @@ export interface DemoOptions {
 
 /** Mails are sent for this many orders at a time. */
 const MAIL_BATCH = 5;
-/** The past is filled at a fifth of the live rate, in steps of this many traces. */
-const BACKFILL_SHARE = 0.2;
+/** The past is filled at a tenth of the live rate, in steps of this many traces. */
+const BACKFILL_SHARE = 0.1;
 const BACKFILL_STEP = 50;
 
 /** Makes the spans of traces that begin at the given times. */

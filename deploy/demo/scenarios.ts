@@ -40,7 +40,7 @@ function request(trace: TraceBuilder, startMs: number, method: string, path: str
   const user = { "enduser.id": `user-${random.integer(1, 5000)}`, "session.id": random.hex(12) };
   trace.root("storefront", `${method} ${path}`, SpanKind.CLIENT, startMs, (browser) => {
     browser.set({ ...user, "user_agent.original": "Mozilla/5.0 (demo)", "url.full": `https://shop.example${path}` }).work(1);
-    browser.remote("api-gateway", `${method} ${path}`, { client: route(method, path) }, (gateway) => {
+    const answer = browser.remote("api-gateway", `${method} ${path}`, { client: route(method, path) }, (gateway) => {
       gateway.set({ ...user, "client.address": `203.0.113.${random.integer(1, 254)}` }).work(0.8);
       gateway.remote("accounts", "shop.Accounts/Verify", { client: grpc("Accounts", "Verify") }, (accounts) => {
         accounts.work(0.6);
@@ -50,6 +50,7 @@ function request(trace: TraceBuilder, startMs: number, method: string, path: str
       gateway.work(0.5);
       if (gateway.failed) gateway.set({ "http.response.status_code": 500 });
     });
+    if (answer.failed) browser.fail("the page could not be loaded");
     if (browser.random.chance(0.3)) browser.inner("render", SpanKind.INTERNAL, (render) => render.work(12));
   });
 }
