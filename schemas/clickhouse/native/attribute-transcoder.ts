@@ -69,14 +69,23 @@ export class AttributeTranscoder {
   }
 
   private appendPair(keyStart: number, keyLength: number, start: number, end: number): void {
-    const { columns } = this;
-    const { bytes, view } = this.cursor;
+    const { columns, cursor } = this;
+    const { bytes, view } = cursor;
     // A short text that fills its value.
     const length = bytes[start + 1] ?? 0;
     if (bytes[start] === ANY_VALUE.stringValue && length < 0x80 && start + 2 + length === end) {
-      columns.stringKeys.push(bytes, view, keyStart, keyLength);
+      columns.stringKeys.pushExpected(bytes, view, keyStart, keyLength);
       columns.stringValues.push(bytes, view, start + 2, length);
       return;
+    }
+    if (bytes[start] === ANY_VALUE.intValue) {
+      cursor.pos = start + 1;
+      cursor.varint(end);
+      if (cursor.pos === end) {
+        columns.intKeys.pushExpected(bytes, view, keyStart, keyLength);
+        columns.intValues.push64(cursor.low, cursor.high);
+        return;
+      }
     }
     this.appendLocated(keyStart, keyLength, start, end);
   }
@@ -87,21 +96,21 @@ export class AttributeTranscoder {
     locateValue(cursor, start, end, located);
     switch (located.tag) {
       case ANY_VALUE.stringValue:
-        columns.stringKeys.push(bytes, view, keyStart, keyLength);
+        columns.stringKeys.pushExpected(bytes, view, keyStart, keyLength);
         columns.stringValues.push(bytes, view, located.start, located.end - located.start);
         return;
       case ANY_VALUE.intValue:
-        columns.intKeys.push(bytes, view, keyStart, keyLength);
+        columns.intKeys.pushExpected(bytes, view, keyStart, keyLength);
         cursor.pos = located.start;
         cursor.varint(end);
         columns.intValues.push64(cursor.low, cursor.high);
         return;
       case ANY_VALUE.doubleValue:
-        columns.doubleKeys.push(bytes, view, keyStart, keyLength);
+        columns.doubleKeys.pushExpected(bytes, view, keyStart, keyLength);
         columns.doubleValues.pushBytes(view, located.start);
         return;
       default:
-        columns.jsonKeys.push(bytes, view, keyStart, keyLength);
+        columns.jsonKeys.pushExpected(bytes, view, keyStart, keyLength);
         this.json.writeOnly(located);
         columns.jsonValues.push(this.json.bytes, this.json.view, 0, this.json.size);
     }

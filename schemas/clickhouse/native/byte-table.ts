@@ -56,6 +56,11 @@ export class ByteTable {
     return -1;
   }
 
+  /** Whether the key of this number is the one given. */
+  holds(index: number, source: Uint8Array, view: DataView, start: number, length: number): boolean {
+    return index < this.count && this.lengths[index] === length && this.isSame(index, source, view, start, length);
+  }
+
   /** Adds the key that the last `find` did not find; its number. */
   add(source: Uint8Array, start: number, length: number): number {
     if (this.count === this.hashes.length) this.rehash(this.slots.length * 2);
@@ -99,14 +104,17 @@ export class ByteTable {
 
   private isSame(index: number, source: Uint8Array, view: DataView, start: number, length: number): boolean {
     const own = this.starts[index] ?? 0;
-    let at = 0;
-    for (; at + 4 <= length; at += 4) {
+    if (length < 4) {
+      for (let at = 0; at < length; at++) {
+        if (this.bytes[own + at] !== source[start + at]) return false;
+      }
+      return true;
+    }
+    const last = length - 4;
+    for (let at = 0; at < last; at += 4) {
       if (this.view.getInt32(own + at) !== view.getInt32(start + at)) return false;
     }
-    for (; at < length; at++) {
-      if (this.bytes[own + at] !== source[start + at]) return false;
-    }
-    return true;
+    return this.view.getInt32(own + last) === view.getInt32(start + last);
   }
 
   private rehash(slotCount: number): void {

@@ -146,8 +146,9 @@ export class FixedColumn implements Part {
 
 /** Strings: a varint of the length, then the bytes, which are UTF-8 whatever was given. */
 export class TextColumn implements Part {
-  bytes = new Uint8Array(4096);
-  size = 0;
+  private bytes = new Uint8Array(4096);
+  private view = viewOf(this.bytes);
+  private size = 0;
   private marked = 0;
   private readonly repairs: Repairs;
 
@@ -171,25 +172,28 @@ export class TextColumn implements Part {
       rest >>>= 7;
     }
     bytes[at++] = rest;
-    let bits = 0;
+    this.size = at + length;
     if (length <= LOOP_LENGTH_MAX) {
-      for (let from = start; from < start + length; from++) {
-        const byte = source[from] ?? 0;
-        bits |= byte;
-        bytes[at++] = byte;
-      }
-      this.size = at;
+      this.copy(source, view, start, length, at);
     } else {
       bytes.set(source.subarray(start, start + length), at);
-      this.size = at + length;
-      bits = highBits(source, view, start, length);
     }
-    if (bits > 0x7f && !isUtf8(source, start, start + length)) {
+    if (!isAscii(source, view, start, length) && !isUtf8(source, start, start + length)) {
       this.size = before;
       this.repairs.count++;
       const repaired = repairUtf8(source.subarray(start, start + length));
       this.push(repaired, viewOf(repaired), 0, repaired.length);
     }
+  }
+
+  private copy(source: Uint8Array, view: DataView, start: number, length: number, to: number): void {
+    if (length < 4) {
+      for (let at = 0; at < length; at++) this.bytes[to + at] = source[start + at] ?? 0;
+      return;
+    }
+    const last = length - 4;
+    for (let at = 0; at < last; at += 4) this.view.setInt32(to + at, view.getInt32(start + at));
+    this.view.setInt32(to + last, view.getInt32(start + last));
   }
 
   encode(out: Uint8Array[]): void {
@@ -207,29 +211,38 @@ export class TextColumn implements Part {
   reset(): void {
     const kept = keptCapacity(this.bytes.length, this.size);
     this.size = 0;
-    if (kept < this.bytes.length) this.bytes = new Uint8Array(kept);
+    if (kept < this.bytes.length) this.use(new Uint8Array(kept));
   }
 
   private grow(count: number): void {
     const grown = new Uint8Array(grownCapacity(this.bytes.length, this.size + count));
     grown.set(this.bytes.subarray(0, this.size));
-    this.bytes = grown;
+    this.use(grown);
+  }
+
+  private use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.view = viewOf(bytes);
   }
 }
 
 /** Up to here a loop copies faster than the call and the view that `set` takes. */
 const LOOP_LENGTH_MAX = 96;
 
-/** Above 0x7f when a byte of the range is. */
-function highBits(source: Uint8Array, view: DataView, start: number, length: number): number {
-  const end = start + length;
+/** Whether no byte has its high bit set. */
+function isAscii(source: Uint8Array, view: DataView, start: number, length: number): boolean {
   let bits = 0;
-  let at = start;
-  for (; at + 4 <= end; at += 4) bits |= view.getInt32(at);
-  let tail = 0;
-  for (; at < end; at++) tail |= source[at] ?? 0;
-  return (bits & 0x80808080) !== 0 ? 0x80 : tail;
+  if (length < 4) {
+    for (let at = start; at < start + length; at++) bits |= source[at] ?? 0;
+    return bits < 0x80;
+  }
+  const last = start + length - 4;
+  for (let at = start; at < last; at += 4) bits |= view.getInt32(at);
+  // The last four, of which some may have been seen.
+  return ((bits | view.getInt32(last)) & 0x80808080) === 0;
 }
+
+const FOLLOWER_MASK = 0xff;
 
 /**
  * LowCardinality(String). Source: ClickHouse `SerializationLowCardinality`. After the version (see LOW_CARDINALITY_VERSION) the data is
@@ -244,6 +257,9 @@ export class LowCardinalityColumn implements Part {
   private readonly table = new ByteTable();
   private readonly indexes = new FixedColumn(4);
   private readonly repairs: Repairs;
+  /** Index that came after an index when it was last seen; an expectation only, so it may be out of date. */
+  private readonly followers = new Int32Array(FOLLOWER_MASK + 1);
+  private last = 0;
 
   constructor(repairs: Repairs) {
     this.repairs = repairs;
@@ -269,14 +285,29 @@ export class LowCardinalityColumn implements Part {
     return same >= 0 ? same : this.table.add(repaired, 0, repaired.length);
   }
 
-  /** Appends a value by what `intern` gave. */
-  pushIndex(index: number): void {
-    this.indexes.push32(index);
-  }
-
   push(source: Uint8Array, view: DataView, start: number, length: number): void {
     const index = this.intern(source, view, start, length);
     this.indexes.push32(index);
+  }
+
+  /**
+   * As `push`, for texts that come in the same order over and over, as attribute keys do: what followed the last text before is
+   * looked at first.
+   */
+  pushExpected(source: Uint8Array, view: DataView, start: number, length: number): void {
+    const { table, last } = this;
+    let index = this.followers[last] ?? 0;
+    if (!table.holds(index, source, view, start, length)) {
+      index = this.intern(source, view, start, length);
+      this.followers[last] = index;
+    }
+    this.last = index & FOLLOWER_MASK;
+    this.indexes.push32(index);
+  }
+
+  /** Appends the same value `count` times, by what `intern` gave. */
+  pushRepeated(index: number, count: number): void {
+    this.indexes.pushRepeated(index, 0, count);
   }
 
   encode(out: Uint8Array[]): void {

@@ -9,6 +9,8 @@ import type { LowCardinalityColumn, Repairs } from "./columns.ts";
 import { locateValue, ValueJson, type LocatedValue } from "./value-json.ts";
 import { viewOf } from "./view.ts";
 
+const NO_BYTES = new Uint8Array(0);
+const NO_LENGTH = new Uint8Array(4);
 const KNOWN_COUNT_MAX = 8192;
 const KNOWN_BYTES_MAX = 16 << 20;
 const SERVICE_NAME = new TextEncoder().encode("service.name");
@@ -33,10 +35,12 @@ export class OwnerTable {
   private readonly serviceColumn: LowCardinalityColumn | null;
   private readonly table = new ByteTable();
   private known: KnownOwner[] = [];
-  /** Of [schema URL length, 4 bytes][schema URL][message]. */
+  /** Of [message][schema URL][length of the message, 4 bytes]. */
   private key = new Uint8Array(4096);
   private keyView = viewOf(this.key);
-  private keySize = 4;
+  private keySize = 0;
+  private messageSize = 0;
+  private schemaUrl: Uint8Array = NO_BYTES;
   private readonly cursor = new Cursor();
   private readonly repairs: Repairs = { count: 0 };
   private readonly json = new ValueJson(this.cursor, this.repairs);
@@ -48,11 +52,10 @@ export class OwnerTable {
     this.serviceColumn = serviceColumn;
   }
 
-  /** Begins with the schema URL that stands beside the message. */
-  open(source: Uint8Array, schemaStart: number, schemaLength: number): void {
-    this.keySize = 4;
-    this.keyView.setInt32(0, schemaLength);
-    this.append(source, schemaStart, schemaLength);
+  /** Begins with nothing known. */
+  open(): void {
+    this.keySize = 0;
+    this.schemaUrl = NO_BYTES;
   }
 
   /** Adds the message's bytes; a message that is sent in several pieces is their concatenation, as protobuf has it. */
@@ -67,8 +70,22 @@ export class OwnerTable {
     this.keySize += length;
   }
 
+  /** The schema URL that stands beside the message. */
+  setSchemaUrl(source: Uint8Array, start: number, length: number): void {
+    this.schemaUrl = source.subarray(start, start + length);
+  }
+
+  private closeKey(): void {
+    this.messageSize = this.keySize;
+    this.append(this.schemaUrl, 0, this.schemaUrl.length);
+    this.append(NO_LENGTH, 0, 4);
+    this.keyView.setInt32(this.keySize - 4, this.messageSize);
+    this.schemaUrl = NO_BYTES;
+  }
+
   /** The owner whose bytes were given, with its indexes in the block of this number. */
   resolve(block: number): KnownOwner {
+    this.closeKey();
     const index = this.table.find(this.key, this.keyView, 0, this.keySize);
     const owner = this.known[index] ?? this.add();
     if (owner.block !== block) {
@@ -94,11 +111,11 @@ export class OwnerTable {
 
   private build(): KnownOwner {
     const repairedBefore = this.repairs.count;
-    const schemaEnd = 4 + this.keyView.getInt32(0);
+    const schemaEnd = this.keySize - 4;
     this.cursor.open(this.key);
     this.json.openObject();
-    const service = this.kind === "resource" ? this.writeResource(schemaEnd) : this.writeScope(schemaEnd);
-    if (schemaEnd > 4) this.json.textMark("schema", 4, schemaEnd);
+    const service = this.kind === "resource" ? this.writeResource() : this.writeScope();
+    if (schemaEnd > this.messageSize) this.json.textMark("schema", this.messageSize, schemaEnd);
     this.json.closeObject();
     return {
       json: this.json.bytes.slice(0, this.json.size),
@@ -110,12 +127,11 @@ export class OwnerTable {
     };
   }
 
-  private writeResource(start: number): Uint8Array {
+  private writeResource(): Uint8Array {
     const { cursor, json } = this;
-    const end = this.keySize;
+    const end = this.messageSize;
     let service: Uint8Array | null = null;
     let dropped = 0;
-    cursor.pos = start;
     while (cursor.pos < end) {
       const tag = cursor.bytes[cursor.pos] ?? 0;
       if (tag === RESOURCE.attributes) {
@@ -136,12 +152,11 @@ export class OwnerTable {
     return service ?? UNKNOWN_SERVICE;
   }
 
-  private writeScope(start: number): Uint8Array {
+  private writeScope(): Uint8Array {
     const { cursor, json } = this;
-    const end = this.keySize;
+    const end = this.messageSize;
     let dropped = 0;
     let [nameStart, nameEnd, versionStart, versionEnd] = [0, 0, 0, 0];
-    cursor.pos = start;
     while (cursor.pos < end) {
       const tag = cursor.bytes[cursor.pos] ?? 0;
       if (tag === SCOPE.name || tag === SCOPE.version || tag === SCOPE.attributes) {

@@ -108,6 +108,12 @@ export class SpanColumns {
     return total;
   }
 
+  /** Adds anomalies to the rows from `firstRow` on. */
+  flagRows(firstRow: number, anomaly: number): void {
+    const { bytes, count } = this.anomalies;
+    for (let row = firstRow; row < count; row++) bytes[row] = (bytes[row] ?? 0) | anomaly;
+  }
+
   mark(): void {
     for (const part of this.parts) part.mark();
   }

@@ -16,12 +16,13 @@ import {
   STATUS,
   STATUS_CODE_MAX,
   STATUS_TYPES,
+  type WireTypes,
 } from "../../otlp/wire.ts";
 import { ANOMALY } from "../../span/span.ts";
 import { AttributeTranscoder } from "./attribute-transcoder.ts";
 import type { FixedColumn } from "./columns.ts";
 import { ElementTranscoder } from "./element-transcoder.ts";
-import { OwnerTable, type KnownOwner } from "./owner-table.ts";
+import { OwnerTable } from "./owner-table.ts";
 import type { SpanColumns } from "./span-columns.ts";
 
 /**
@@ -77,7 +78,7 @@ export class SpanTranscoder {
       if (request[cursor.pos] === REQUEST.resourceSpans) {
         cursor.pos++;
         const length = cursor.length(end);
-        this.appendResourceSpans(cursor.pos, cursor.pos + length);
+        this.appendResourceSpans(cursor.pos + length);
       } else {
         cursor.skipField(end, REQUEST_TYPES);
       }
@@ -85,107 +86,77 @@ export class SpanTranscoder {
     cursor.close();
   }
 
-  /** Resource and schema URL may come after the spans, so they are looked for first. */
-  private appendResourceSpans(start: number, end: number): void {
-    const { cursor } = this;
-    const resource = this.resolveOwner(this.resources, start, end);
-    cursor.pos = start;
+  /** Resource and schema URL may come before or after the spans: the rows get them at the end. */
+  private appendResourceSpans(end: number): void {
+    const { columns, cursor, resources } = this;
+    const firstRow = columns.rowCount;
+    resources.open();
     while (cursor.pos < end) {
-      if (cursor.bytes[cursor.pos] === RESOURCE_SPANS.scopeSpans) {
+      const tag = cursor.bytes[cursor.pos] ?? 0;
+      if (tag === RESOURCE_SPANS.scopeSpans) {
         cursor.pos++;
         const length = cursor.length(end);
-        this.appendScopeSpans(cursor.pos, cursor.pos + length, resource);
+        this.appendScopeSpans(cursor.pos + length);
       } else {
-        cursor.skipField(end, RESOURCE_SPANS_TYPES);
+        this.readOwnerField(resources, tag, end, RESOURCE_SPANS_TYPES);
       }
     }
+    const resource = resources.resolve(this.block);
+    const count = columns.rowCount - firstRow;
+    columns.service.pushRepeated(resource.serviceIndex, count);
+    columns.resource.pushRepeated(resource.jsonIndex, count);
+    if (resource.isRepaired) columns.flagRows(firstRow, ANOMALY.textRepaired);
   }
 
-  private appendScopeSpans(start: number, end: number, resource: KnownOwner): void {
-    const { cursor } = this;
-    const scope = this.resolveOwner(this.scopes, start, end);
-    cursor.pos = start;
+  private appendScopeSpans(end: number): void {
+    const { columns, cursor, scopes } = this;
+    const firstRow = columns.rowCount;
+    scopes.open();
     while (cursor.pos < end) {
-      if (cursor.bytes[cursor.pos] === SCOPE_SPANS.spans) {
+      const tag = cursor.bytes[cursor.pos] ?? 0;
+      if (tag === SCOPE_SPANS.spans) {
         cursor.pos++;
         const length = cursor.length(end);
-        this.appendSpan(cursor.pos, cursor.pos + length, resource, scope);
+        this.appendSpan(cursor.pos, cursor.pos + length);
       } else {
-        cursor.skipField(end, SCOPE_SPANS_TYPES);
+        this.readOwnerField(scopes, tag, end, SCOPE_SPANS_TYPES);
       }
     }
+    const scope = scopes.resolve(this.block);
+    columns.scope.pushRepeated(scope.jsonIndex, columns.rowCount - firstRow);
+    if (scope.isRepaired) columns.flagRows(firstRow, ANOMALY.textRepaired);
   }
 
   /** ResourceSpans and ScopeSpans are alike: field 1 is the owner, 2 what it holds, 3 its schema URL. */
-  private resolveOwner(table: OwnerTable, start: number, end: number): KnownOwner {
+  private readOwnerField(table: OwnerTable, tag: number, end: number, types: WireTypes): void {
     const { cursor } = this;
-    let schemaStart = 0;
-    let schemaLength = 0;
-    let ownerCount = 0;
-    let ownerStart = 0;
-    let ownerLength = 0;
-    cursor.pos = start;
-    while (cursor.pos < end) {
-      const tag = cursor.bytes[cursor.pos] ?? 0;
-      if (tag === SCOPE_SPANS.spans || tag === SCOPE_SPANS.scope || tag === SCOPE_SPANS.schemaUrl) {
-        cursor.pos++;
-        const length = cursor.length(end);
-        if (tag === SCOPE_SPANS.schemaUrl) {
-          schemaStart = cursor.pos;
-          schemaLength = length;
-        } else if (tag === SCOPE_SPANS.scope) {
-          ownerCount++;
-          ownerStart = cursor.pos;
-          ownerLength = length;
-        }
-        cursor.pos += length;
-      } else {
-        cursor.skipField(end, SCOPE_SPANS_TYPES);
-      }
+    if (tag !== SCOPE_SPANS.scope && tag !== SCOPE_SPANS.schemaUrl) {
+      cursor.skipField(end, types);
+      return;
     }
-    table.open(cursor.bytes, schemaStart, schemaLength);
-    if (ownerCount < 2) {
-      table.append(cursor.bytes, ownerStart, ownerLength);
+    cursor.pos++;
+    const length = cursor.length(end);
+    if (tag === SCOPE_SPANS.scope) {
+      table.append(cursor.bytes, cursor.pos, length);
     } else {
-      this.appendPieces(table, start, end);
+      table.setSchemaUrl(cursor.bytes, cursor.pos, length);
     }
-    return table.resolve(this.block);
-  }
-
-  /** A message field that is sent in several pieces is their concatenation. */
-  private appendPieces(table: OwnerTable, start: number, end: number): void {
-    const { cursor } = this;
-    cursor.pos = start;
-    while (cursor.pos < end) {
-      if (cursor.bytes[cursor.pos] === SCOPE_SPANS.scope) {
-        cursor.pos++;
-        const length = cursor.length(end);
-        table.append(cursor.bytes, cursor.pos, length);
-        cursor.pos += length;
-      } else {
-        cursor.skipField(end, SCOPE_SPANS_TYPES);
-      }
-    }
+    cursor.pos += length;
   }
 
   /** Leaves `cursor.pos` at `end`. */
-  private appendSpan(start: number, end: number, resource: KnownOwner, scope: KnownOwner): void {
+  private appendSpan(start: number, end: number): void {
     const { columns, elements } = this;
     const repairedBefore = columns.repairs.count;
     elements.clampedCount = 0;
     this.fields.fill(0);
     this.readFields(start, end);
-    columns.service.pushIndex(resource.serviceIndex);
-    columns.resource.pushIndex(resource.jsonIndex);
-    columns.scope.pushIndex(scope.jsonIndex);
     this.pushFields();
     this.attributes.endRow();
     elements.endRow();
     let anomalies = this.pushTimes();
     if (elements.clampedCount > 0) anomalies |= ANOMALY.timeClamped;
-    if (columns.repairs.count !== repairedBefore || resource.isRepaired || scope.isRepaired) {
-      anomalies |= ANOMALY.textRepaired;
-    }
+    if (columns.repairs.count !== repairedBefore) anomalies |= ANOMALY.textRepaired;
     columns.anomalies.push8(anomalies);
     this.cursor.pos = end;
   }
@@ -229,15 +200,17 @@ export class SpanTranscoder {
   private readNumber(tag: number, end: number): void {
     const { cursor, fields } = this;
     const start = cursor.pos;
+    if ((tag === SPAN.startTimeUnixNano || tag === SPAN.endTimeUnixNano) && end - start >= 9) {
+      const slot = (tag >>> 3) * 2;
+      fields[slot] = cursor.view.getInt32(start + 1, true);
+      fields[slot + 1] = cursor.view.getInt32(start + 5, true);
+      cursor.pos = start + 9;
+      return;
+    }
     // Checks tag and wire type, and that the field lies within the span.
     cursor.skipField(end, SPAN_TYPES);
     const slot = (tag >>> 3) * 2;
     switch (tag) {
-      case SPAN.startTimeUnixNano:
-      case SPAN.endTimeUnixNano:
-        fields[slot] = cursor.view.getInt32(start + 1, true);
-        fields[slot + 1] = cursor.view.getInt32(start + 5, true);
-        return;
       case SPAN.flags:
         // 0x85 begins the tags of fields 16, 32, 48...; the second byte tells them apart.
         if (cursor.bytes[start + 1] === SPAN.flags >>> 7) fields[FLAGS] = cursor.view.getInt32(start + 2, true);
