@@ -89,7 +89,8 @@ export const TRACE_TEXTS = {
     "Repeated calls one after the other: one batch might answer them all",
     "逐个重复的调用：或许可以用一次批量调用代替",
   ],
-  "trace.toggle": ["Fold or open", "折叠或展开"],
+  "trace.group.retries": ["Retries", "重试"],
+  "trace.group.retries.title": ["The same call again and again, and most of them failed", "同一调用反复执行，且多数失败"],
 
   "trace.dock": ["Span details", "Span 详情"],
   "trace.dock.filter": ["Filter attributes", "筛选属性"],

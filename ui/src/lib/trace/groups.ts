@@ -158,8 +158,8 @@ export interface GroupSummary {
   readonly endNano: number;
   /** Most members that ran at the same instant; 1 is serial. */
   readonly concurrencyMax: number;
-  /** Serial client calls: what one query or one batch could have answered. */
-  readonly isRepeatedCall: boolean;
+  /** "repeated": serial client calls that one batch could have answered (N+1). "retries": serial client calls most of which failed. */
+  readonly pattern: "repeated" | "retries" | null;
 }
 
 /** What one row says for all members. A member that begins where another ends does not overlap it. */
@@ -177,6 +177,7 @@ export function summariseGroup(model: TraceModel, members: Int32Array): GroupSum
   }
   const middle = durations.length >> 1;
   const upper = durations[middle] ?? 0;
+  const isSerialCall = concurrencyMax === 1 && members.length >= ALIKE_COUNT_MIN && model.kind(members[0] ?? 0) === "client";
   return {
     count: members.length,
     errorCount,
@@ -186,6 +187,6 @@ export function summariseGroup(model: TraceModel, members: Int32Array): GroupSum
     startNano: starts[0] ?? 0,
     endNano: ends.at(-1) ?? 0,
     concurrencyMax,
-    isRepeatedCall: concurrencyMax === 1 && members.length >= ALIKE_COUNT_MIN && model.kind(members[0] ?? 0) === "client",
+    pattern: !isSerialCall ? null : errorCount * 2 > members.length ? "retries" : "repeated",
   };
 }

@@ -114,9 +114,21 @@ describe("alike siblings", () => {
     const { model, alike } = openRows(repeated);
     const summary = summariseGroup(model, alike.membersOf(alike.kinOf(1)));
     assert.equal(summary.concurrencyMax, 1);
-    assert.equal(summary.isRepeatedCall, true);
+    assert.equal(summary.pattern, "repeated");
     assert.equal(summary.medianNano, 2);
     assert.deepEqual([summary.startNano, summary.endNano], [0, 52]);
+  });
+
+  it("in series that mostly failed are told as retries", () => {
+    const rows = repeated.map((row, at) => ({ ...row, error: row.name === "SELECT" && at < 6 }));
+    const failing = rows.map((row, at) => ({ ...row, error: row.error || at === 6 }));
+    for (const [given, pattern] of [
+      [rows, "repeated"],
+      [failing, "retries"],
+    ] as const) {
+      const { model, alike } = openRows(given);
+      assert.equal(summariseGroup(model, alike.membersOf(alike.kinOf(1))).pattern, pattern);
+    }
   });
 
   it("side by side are told with how many ran at once", () => {
@@ -124,6 +136,6 @@ describe("alike siblings", () => {
     const { model, alike } = openRows(rows);
     const summary = summariseGroup(model, alike.membersOf(alike.kinOf(1)));
     assert.equal(summary.concurrencyMax, 3);
-    assert.equal(summary.isRepeatedCall, false);
+    assert.equal(summary.pattern, null);
   });
 });

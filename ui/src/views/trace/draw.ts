@@ -61,6 +61,7 @@ export interface Scene {
 const DIMMED = 0.3;
 const LABEL_GAP = 5;
 const PATH_HEIGHT = 3;
+const PATH_WIDTH_MIN = 0.8;
 
 export function drawScene(context: CanvasRenderingContext2D, scene: Scene): void {
   const { width, height, window, palette } = scene;
@@ -143,8 +144,10 @@ function drawPath(context: CanvasRenderingContext2D, scene: Scene, row: number, 
   if (segments === undefined) return;
   context.fillStyle = scene.palette.text;
   for (const { startNano, endNano } of segments) {
-    const bar = barOf(startNano, endNano - startNano, scene.window, scene.width);
-    if (bar !== null) context.fillRect(bar.x0, top + scene.barHeight - PATH_HEIGHT, bar.x1 - bar.x0, PATH_HEIGHT);
+    const from = Math.max(0, xOf(startNano, scene.window, scene.width));
+    const to = Math.min(scene.width, xOf(endNano, scene.window, scene.width));
+    // Slivers between calls would look like marks of something.
+    if (to - from >= PATH_WIDTH_MIN) context.fillRect(from, top + scene.barHeight - PATH_HEIGHT, to - from, PATH_HEIGHT);
   }
 }
 
@@ -185,7 +188,7 @@ function drawLabel(context: CanvasRenderingContext2D, scene: Scene, bar: Bar, to
   if (x < 0) {
     x = Math.max(bar.x0, bar.x1 - needed - LABEL_GAP - 3);
     context.fillStyle = scene.palette.surface;
-    context.fillRect(x - 3, top + 1, needed + 6, scene.barHeight - 2);
+    context.fillRect(x - 3, top - 1, needed + 6, scene.barHeight + 3);
   }
   if (isError) {
     drawErrorGlyph(context, scene, x + 6, middle);

@@ -1,5 +1,6 @@
 /** The pointer over the bars: wheel zooms and pans, a drag marks what to zoom to, a drag with Shift or the middle button pans. */
 import { nanoAt } from "../../lib/trace/bars.ts";
+import type { TimeWindow } from "../../lib/trace/window.ts";
 import type { TraceView } from "./view.svelte.ts";
 
 /** A press that moves less than this is a click. */
@@ -12,6 +13,8 @@ export interface PointerHost {
   view(): TraceView;
   paneLeft(): number;
   paneWidth(): number;
+  /** The time that the pane's width stands for. */
+  shownWindow(): TimeWindow;
   scrollBy(by: number): void;
   /** True where the scroll bar is scaled, and the wheel must be carried out by hand to move one to one. */
   ownsScrolling(): boolean;
@@ -74,7 +77,8 @@ class WaterfallPointer {
     const view = this.#host.view();
     if (this.brush !== null) {
       const width = this.#host.paneWidth();
-      view.setWindow({ t0: nanoAt(this.brush.x0, view.window, width), t1: nanoAt(this.brush.x1, view.window, width) });
+      const shown = this.#host.shownWindow();
+      view.setWindow({ t0: nanoAt(this.brush.x0, shown, width), t1: nanoAt(this.brush.x1, shown, width) });
     }
     this.#wasDrag = this.#drag?.moved ?? false;
     this.onpointercancel();
@@ -98,10 +102,12 @@ class WaterfallPointer {
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
       const delta = Math.max(-WHEEL_DELTA_MAX, Math.min(WHEEL_DELTA_MAX, event.deltaY * unit));
-      const anchor = Math.min(1, Math.max(0, this.#xIn(event) / width));
+      const view = this.#host.view();
+      const at = nanoAt(Math.max(0, this.#xIn(event)), this.#host.shownWindow(), width);
+      const anchor = Math.min(1, (at - view.window.t0) / (view.window.t1 - view.window.t0));
       // A pinch on a trackpad comes as small deltas.
       const speed = event.deltaMode === 0 && Math.abs(event.deltaY) < 20 ? 4 * WHEEL_ZOOM : WHEEL_ZOOM;
-      this.#host.view().zoom(Math.exp(delta * speed), anchor);
+      view.zoom(Math.exp(delta * speed), anchor);
       return;
     }
     const sideways = event.shiftKey && event.deltaX === 0 ? event.deltaY : event.deltaX;
