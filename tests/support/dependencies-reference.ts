@@ -27,12 +27,6 @@ export interface ReferenceEdge {
 const keyOf = (trace: string, id: string | undefined): string => `${trace} ${id ?? ""}`;
 const durationOf = (span: SpanSeed): bigint => span.durationNano ?? 1_000_000n;
 const textOf = (span: SpanSeed, key: string): string => span.text?.[key] ?? "";
-/** true, false, or null where the sender did not say. */
-function saysRemote(span: SpanSeed): boolean | null {
-  const flags = span.flags ?? 0;
-  return (flags & 0x100) === 0 ? null : (flags & 0x200) !== 0;
-}
-
 export function buildReferenceEdges(seeds: readonly SpanSeed[], from: bigint, to: bigint): ReferenceEdge[] {
   const spans = new Map(seeds.map((span) => [keyOf(span.trace, span.id), span]));
   const startsIn = (span: SpanSeed, first: bigint, end: bigint): boolean => span.startNano >= first && span.startNano < end;
@@ -48,7 +42,7 @@ export function buildReferenceEdges(seeds: readonly SpanSeed[], from: bigint, to
   const services = new Set(inRange.map((span) => span.service));
 
   for (const span of inRange) {
-    if (span.kind === "consumer" || (span.kind !== "server" && saysRemote(span) === false)) continue;
+    if (span.kind === "consumer") continue;
     const parent = parentOf(span);
     if (parent === undefined || parent.service === span.service) continue;
     services.add(parent.service);
@@ -60,8 +54,7 @@ export function buildReferenceEdges(seeds: readonly SpanSeed[], from: bigint, to
   const isAnswered = (client: SpanSeed): boolean =>
     nearRange.some((child) => {
       if (child.trace !== client.trace || child.parent !== client.id || child.kind === "consumer") return false;
-      if (child.kind === "server" || saysRemote(child) === true) return true;
-      return saysRemote(child) === null && child.service !== client.service && startsIn(child, from, to);
+      return child.kind === "server" || (child.service !== client.service && startsIn(child, from, to));
     });
   for (const span of inRange) {
     const service = `service:${span.service}`;

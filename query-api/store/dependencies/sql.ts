@@ -37,6 +37,13 @@ export interface CallRow extends MeasuresRow {
 }
 
 /**
+ * The parent is a span of the same service. Most internal, client and producer spans have such a parent, a server, consumer or internal span;
+ * leaving them out by a set of 8-byte hashes costs half of joining them, and a quarter of the memory. What it misses is joined.
+ */
+const HAS_LOCAL_PARENT = `cityHash64(${PARENT}, service) IN (
+  SELECT cityHash64(${SELF}, service) FROM spans WHERE ${IN_RANGE} AND ${SAMPLED} AND kind IN (0, 1, 2, 5))`;
+
+/**
  * Spans whose parent is in another service, once each. A call failed where the callee's span or the client span above it did; its duration
  * is the callee's. Consumers are left to `peers`.
  */
@@ -52,7 +59,7 @@ FROM (
   ) AS above
   INNER JOIN (
     SELECT ${SELF} AS id, ${PARENT} AS parent, service, kind, duration_nano, status FROM spans
-    WHERE ${IN_RANGE} AND ${SAMPLED} AND parent_span_id != ${NO_PARENT} AND kind != 5
+    WHERE ${IN_RANGE} AND ${SAMPLED} AND parent_span_id != ${NO_PARENT} AND (kind IN (0, 2) OR (kind IN (1, 3, 4) AND NOT ${HAS_LOCAL_PARENT}))
   ) AS child ON above.id = child.parent
   WHERE caller != callee
   LIMIT 1 BY id
@@ -133,11 +140,11 @@ FROM (
     FROM (
       SELECT ${SELF} AS id, trace_id AS t, service, kind, status = 2 AS e, duration_nano AS d, ${WITHOUT_PATHS(PEER_ATTRIBUTES)} AS m
       FROM spans
-      PREWHERE ${IN_RANGE} AND kind IN (3, 4, 5) AND ${SAMPLED}
-      WHERE kind != 3 OR (id NOT IN (
+      PREWHERE ${IN_RANGE} AND kind IN (3, 4, 5) AND ${SAMPLED} AND (kind != 3 OR ${SELF} NOT IN (
         SELECT ${PARENT} FROM spans
         WHERE ${between("childFrom", "childTo")} AND ${SAMPLED} AND kind IN (0, 2) AND parent_span_id != ${NO_PARENT}
-      )${isUnusualAnswered ? ` AND id NOT IN (${UNUSUALLY_ANSWERED})` : ""})
+        ${isUnusualAnswered ? `UNION ALL ${UNUSUALLY_ANSWERED}` : ""}
+      ))
       LIMIT 1 BY id
     )
     GROUP BY service, kind, m
