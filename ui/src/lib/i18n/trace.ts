@@ -77,6 +77,8 @@ export const TRACE_TEXTS = {
     "追踪概览：{duration} 内共 {spans} 个 Span，{errors} 个出错",
   ],
   "trace.orphan": ["Its parent span is missing", "缺少父 Span"],
+  "trace.skewed": ["It lies outside of its parent: their clocks differ", "超出父 Span 的时间范围：时钟不一致"],
+  "trace.hasLinks": ["It has links to other spans", "链接到其他 Span"],
   "trace.group.serial": ["serial", "串行"],
   "trace.group.parallel": ["up to {count} in parallel", "最多 {count} 个并行"],
   "trace.group.label": ["{min} / {median} / {max}, {how}", "{min} / {median} / {max}，{how}"],
