@@ -38,7 +38,7 @@ function database(call: Call, system: string, namespace: string, operation: stri
 function request(trace: TraceBuilder, startMs: number, method: string, path: string, body: (gateway: Call) => void): void {
   const random = trace.random;
   const user = { "enduser.id": `user-${random.integer(1, 5000)}`, "session.id": random.hex(12) };
-  trace.root("storefront", `${method} ${path}`, SpanKind.CLIENT, startMs, (browser) => {
+  trace.root("storefront", `${method} ${path}`, SpanKind.INTERNAL, startMs, (browser) => {
     browser.set({ ...user, "user_agent.original": "Mozilla/5.0 (demo)", "url.full": `https://shop.example${path}` }).work(1);
     const answer = browser.remote("api-gateway", `${method} ${path}`, { client: route(method, path) }, (gateway) => {
       gateway.set({ ...user, "client.address": `203.0.113.${random.integer(1, 254)}` }).work(0.8);
