@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { assignSlots, oklchOfSlot, serviceColours, SLOT_COUNT, slotOf, type Theme } from "./colour.ts";
+import { assignSlots, oklchOfSlot, serviceColours, SLOT_COUNT, SlotRegistry, slotOf, type Theme } from "./colour.ts";
 
 /** OKLCH to linear sRGB (Ottosson, https://bottosson.github.io/posts/oklab/). */
 function linearRgb([lightness, chroma, hue]: readonly [number, number, number]): [number, number, number] {
@@ -93,5 +93,33 @@ describe("service colours", () => {
 
   it("give a name outside of the view its own slot", () => {
     assert.match(serviceColours(["cart"], "dark")("stranger"), /^oklch\([\d.]+ [\d.]+ \d+\)$/);
+  });
+
+  it("stay with a service from view to view, whatever else is in them", () => {
+    const names = fc.uniqueArray(fc.string(), { maxLength: SLOT_COUNT });
+    fc.assert(
+      fc.property(names, names, (first, second) => {
+        const registry = new SlotRegistry();
+        registry.register(first);
+        const before = new Map(first.map((name) => [name, registry.slotOf(name)]));
+        registry.register([...second].reverse());
+        for (const [name, slot] of before) assert.equal(registry.slotOf(name), slot);
+        assert.equal(new Set(before.values()).size, first.length);
+        assert.equal(registry.register([...first, ...second]), false);
+        const kept = new SlotRegistry(registry.entries());
+        for (const name of [...first, ...second]) assert.equal(kept.slotOf(name), registry.slotOf(name));
+      }),
+    );
+  });
+
+  it("are not taken from a kept list that holds no slots, and the list is bounded", () => {
+    const registry = new SlotRegistry([
+      ["cart", 99],
+      ["web", -1],
+      ["stock", 3],
+    ]);
+    assert.deepEqual(registry.entries(), [["stock", 3]]);
+    registry.register(Array.from({ length: 2000 }, (_, index) => `service-${index}`));
+    assert.equal(registry.entries().length, 500);
   });
 });

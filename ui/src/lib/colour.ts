@@ -60,16 +60,16 @@ export function colourOfSlot(slot: number, theme: Theme): string {
 }
 
 /**
- * One slot per name for one view: each keeps its own slot, and where two share one, the later in alphabetical order moves to the next
- * free slot. With more than 24 names the slots are reused. The result does not depend on the order of the names.
+ * One slot per name for one view: each keeps its preferred slot, and where two share one, the later in alphabetical order moves to the
+ * next free slot. With more than 24 names the slots are reused. The result does not depend on the order of the names.
  */
-export function assignSlots(names: Iterable<string>): Map<string, number> {
+export function assignSlots(names: Iterable<string>, preferred: (name: string) => number = slotOf): Map<string, number> {
   const sorted = [...new Set(names)].sort();
   const slots = new Map<string, number>();
   const taken = new Set<number>();
   const collided: string[] = [];
   for (const name of sorted) {
-    const slot = slotOf(name);
+    const slot = preferred(name);
     if (taken.has(slot)) collided.push(name);
     else {
       taken.add(slot);
@@ -77,16 +77,77 @@ export function assignSlots(names: Iterable<string>): Map<string, number> {
     }
   }
   for (const name of collided) {
-    let slot = slotOf(name);
-    for (let tries = 0; tries < SLOT_COUNT && taken.has(slot); tries += 1) slot = (slot + 1) % SLOT_COUNT;
+    const slot = freeSlot(preferred(name), taken);
     taken.add(slot);
     slots.set(name, slot);
   }
   return slots;
 }
 
+/** The first free slot from `slot` on, around the circle; `slot` itself when none is free. */
+function freeSlot(slot: number, taken: ReadonlySet<number>): number {
+  for (let step = 0; step < SLOT_COUNT; step += 1) {
+    const candidate = (slot + step) % SLOT_COUNT;
+    if (!taken.has(candidate)) return candidate;
+  }
+  return slot;
+}
+
+const REGISTRY_NAMES_MAX = 500;
+
+/**
+ * The slots of every service seen so far, so that a service moved by a collision on one page is not moved differently on the next. A name
+ * keeps what it was given; a new one gets its own slot, or the next free one while there is one.
+ */
+export class SlotRegistry {
+  readonly #slots = new Map<string, number>();
+
+  /** `entries` as an earlier `entries()` gave them; what is no slot is left out. */
+  constructor(entries: Iterable<readonly [name: string, slot: number]> = []) {
+    for (const [name, slot] of entries) {
+      if (Number.isInteger(slot) && slot >= 0 && slot < SLOT_COUNT) this.#slots.set(name, slot);
+    }
+  }
+
+  slotOf(name: string): number {
+    return this.#slots.get(name) ?? slotOf(name);
+  }
+
+  /** True when a name was new. Holds at most 500 names; further ones have the slot of their hash. */
+  register(names: Iterable<string>): boolean {
+    const fresh = [...new Set(names)].filter((name) => !this.#slots.has(name)).slice(0, REGISTRY_NAMES_MAX - this.#slots.size);
+    if (fresh.length === 0) return false;
+    const taken = new Set(this.#slots.values());
+    // Those whose own slot is free take it before others look for a free one.
+    for (const name of fresh.sort().filter((name) => !taken.has(slotOf(name)))) {
+      if (taken.has(slotOf(name))) continue;
+      taken.add(slotOf(name));
+      this.#slots.set(name, slotOf(name));
+    }
+    for (const name of fresh.filter((name) => !this.#slots.has(name))) {
+      const slot = freeSlot(slotOf(name), taken);
+      taken.add(slot);
+      this.#slots.set(name, slot);
+    }
+    return true;
+  }
+
+  entries(): [name: string, slot: number][] {
+    return [...this.#slots];
+  }
+}
+
 /** Colours for one view, from `assignSlots`; a name that was not given gets its own slot. */
+export function slotColours(
+  names: Iterable<string>,
+  theme: Theme,
+  preferred: (name: string) => number = slotOf,
+): (name: string) => string {
+  const slots = assignSlots(names, preferred);
+  return (name) => colourOfSlot(slots.get(name) ?? preferred(name), theme);
+}
+
+/** Colours for one view by the names' hashes alone. */
 export function serviceColours(names: Iterable<string>, theme: Theme): (name: string) => string {
-  const slots = assignSlots(names);
-  return (name) => colourOfSlot(slots.get(name) ?? slotOf(name), theme);
+  return slotColours(names, theme);
 }

@@ -2,42 +2,24 @@
 import type { Theme } from "../lib/colour.ts";
 import { formatAgo, formatTime, formatTimeOfDay, formatZone, type Fraction } from "../lib/format-time.ts";
 import { languageOf, translate, type Language, type TextKey, type TextValues } from "../lib/i18n/dictionary.ts";
+import { loadPreference, savePreference } from "./preferences.ts";
 
 export type ThemeChoice = Theme | "system";
 
-const KEY_PREFIX = "callchain.";
-
-/** Storage is refused in some private windows; preferences then last as long as the page. */
-function load(key: string): string | null {
-  try {
-    return localStorage.getItem(KEY_PREFIX + key);
-  } catch {
-    return null;
-  }
-}
-
-function save(key: string, value: string): void {
-  try {
-    localStorage.setItem(KEY_PREFIX + key, value);
-  } catch {
-    // See load.
-  }
-}
-
 function readTheme(): ThemeChoice {
-  const kept = load("theme");
+  const kept = loadPreference("theme");
   return kept === "light" || kept === "dark" ? kept : "system";
 }
 
 function readLanguage(): Language {
-  const kept = load("language");
+  const kept = loadPreference("language");
   return kept === "en" || kept === "zh" ? kept : languageOf(navigator.languages);
 }
 
 class Settings {
   #themeChoice = $state<ThemeChoice>(readTheme());
   #language = $state<Language>(readLanguage());
-  #utc = $state(load("utc") === "true");
+  #utc = $state(loadPreference("utc") === "true");
   #systemDark = $state(false);
 
   constructor() {
@@ -61,7 +43,7 @@ class Settings {
   }
   set themeChoice(choice: ThemeChoice) {
     this.#themeChoice = choice;
-    save("theme", choice);
+    savePreference("theme", choice);
     this.#apply();
   }
 
@@ -76,7 +58,7 @@ class Settings {
   }
   set language(language: Language) {
     this.#language = language;
-    save("language", language);
+    savePreference("language", language);
     this.#apply();
   }
 
@@ -85,7 +67,7 @@ class Settings {
   }
   set utc(utc: boolean) {
     this.#utc = utc;
-    save("utc", `${utc}`);
+    savePreference("utc", `${utc}`);
   }
 }
 

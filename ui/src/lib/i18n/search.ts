@@ -23,6 +23,7 @@ export const SEARCH_TEXTS = {
   "search.sort.slowest": ["Slowest first", "最慢优先"],
   "search.limit": ["Per page", "每页条数"],
   "search.results": ["{count} trace|{count} traces", "{count} 条追踪"],
+  "search.resultsPage": ["{count} trace on this page|{count} traces on this page", "本页 {count} 条追踪"],
   "search.understood": ["Understood as", "查询解析为"],
   "search.column.trace": ["Trace", "追踪"],
   "search.column.services": ["Services", "服务"],

@@ -30,9 +30,9 @@ export interface Layout {
   readonly edges: ReadonlyMap<string, { readonly points: readonly Point[]; readonly label: Point }>;
 }
 
-const NODE_GAP = 18;
+const NODE_GAP = 20;
 const EDGE_GAP = 10;
-const LAYER_GAP = 26;
+const LAYER_GAP = 20;
 const MARGIN = 16;
 /** The exact ranking takes too long above this many edges; the tight tree is nearly as good. */
 const EXACT_EDGES_MAX = 150;
