@@ -3,9 +3,6 @@ import { constants, type Http2Server, type Http2Session, type ServerHttp2Session
 import type { Socket } from "node:net";
 import type { MessageReader } from "./grpc-wire.ts";
 
-const SWEEP_MS = 2_500;
-/** A call that is not read whole after this, and a session that never made one, is ended. */
-const SLOW_MS = 25_000;
 const IDLE_MS = 15 * 60_000;
 const SESSION_WINDOW_BYTES = 16 * 1024 * 1024;
 /** NGHTTP2_ERR_BAD_CLIENT_MAGIC (nghttp2.h), which Node's constants leave out. */
@@ -20,6 +17,7 @@ interface SessionState {
 
 export class GrpcSessions {
   readonly #server: Http2Server;
+  readonly #slowMs: number;
   readonly #sessions = new Map<Http2Session, SessionState>();
   /** Calls that are being read, with when they began. */
   readonly #reading = new Map<ServerHttp2Stream, number>();
@@ -27,9 +25,13 @@ export class GrpcSessions {
   readonly #closed: Promise<void>;
   isStopping = false;
 
-  /** `onProtocolError` is told of connections that are no HTTP/2. */
-  constructor(server: Http2Server, onProtocolError: (reason: string) => void) {
+  /**
+   * A call that is not read whole after `slowMs`, and a session that never made one, is ended. `onProtocolError` is told of
+   * connections that are no HTTP/2.
+   */
+  constructor(server: Http2Server, slowMs: number, onProtocolError: (reason: string) => void) {
     this.#server = server;
+    this.#slowMs = slowMs;
     server.on("session", (session) => this.#open(session));
     server.on("stream", (stream) => this.#count(stream));
     server.on("sessionError", (error: Error) => {
@@ -39,7 +41,7 @@ export class GrpcSessions {
     });
     // Without a listener a connection that is refused at the cap, or reset early, would end the process.
     server.on("clientError", (_error: Error, socket: Socket) => socket.destroy());
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    this.#sweeper = setInterval(() => this.#sweep(), slowMs / 10).unref();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closed = promise;
     server.on("close", resolve);
@@ -120,11 +122,11 @@ export class GrpcSessions {
   #sweep(): void {
     const now = Date.now();
     for (const [stream, sinceMs] of this.#reading) {
-      if (now - sinceMs > SLOW_MS) stream.close(constants.NGHTTP2_CANCEL);
+      if (now - sinceMs > this.#slowMs) stream.close(constants.NGHTTP2_CANCEL);
     }
     for (const [session, { openStreamCount, hasServed, sinceMs }] of this.#sessions) {
       if (openStreamCount > 0) continue;
-      if (!hasServed && now - sinceMs > SLOW_MS) session.destroy();
+      if (!hasServed && now - sinceMs > this.#slowMs) session.destroy();
       else if (now - sinceMs > IDLE_MS) session.close();
     }
   }

@@ -1,7 +1,6 @@
 /** From one request's bytes to the acknowledgement, the same for every transport; and the counts of what came. */
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Counter, Gauge, type Registry } from "@callchain/schemas/runtime/metrics.ts";
-import { encodeRequestFromJson } from "@callchain/schemas/otlp/json.ts";
 import type { OtlpEncoding } from "@callchain/schemas/otlp/response.ts";
 import { scanRequest } from "@callchain/schemas/otlp/scan.ts";
 import { messageOf } from "@callchain/schemas/span/errors.ts";
@@ -9,6 +8,7 @@ import type { SpanLogAppender } from "@callchain/schemas/span/ports.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
 import { ByteBudget, type Lease } from "./budget.ts";
 import { decompress, type ContentCoding } from "./content-encoding.ts";
+import { JsonConverter } from "./json-converter.ts";
 import { refusalOf, type Refusal } from "./status.ts";
 
 export interface ReceiveLimits {
@@ -45,6 +45,7 @@ export class Intake {
   readonly budget: ByteBudget;
   readonly #log: SpanLogAppender;
   readonly #logger: Log;
+  readonly #jsonConverter = new JsonConverter();
   readonly #warned = new Set<string>();
   #acceptedSpanCount = 0;
   #rejectedSpanCount = 0;
@@ -70,7 +71,7 @@ export class Intake {
     if (body.coding !== null) bytes = await decompress(bytes, body.coding, this.limits.requestMaxBytes, lease);
     if (body.encoding === "json") {
       lease.take(bytes.length);
-      bytes = encodeRequestFromJson(bytes);
+      bytes = await this.#jsonConverter.convert(bytes);
     }
     const scanned = scanRequest(bytes);
     if (scanned.spanCount > 0) await this.#log.append(scanned.request);
@@ -103,6 +104,11 @@ export class Intake {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     this.#logger.warn(message);
+  }
+
+  /** Once the transports have stopped. */
+  stop(): Promise<void> {
+    return this.#jsonConverter.stop();
   }
 
   report(): ReceiveReport {

@@ -35,6 +35,8 @@ export interface OtlpGrpcOptions {
   /** The setting that chooses the address. */
   readonly flag: string;
   readonly intake: Intake;
+  /** A call that has not come whole after this is cut off. */
+  readonly slowMs: number;
 }
 
 type Method = { readonly kind: "export" | "health" } | { readonly kind: "drop"; readonly what: string };
@@ -78,7 +80,9 @@ export async function startOtlpGrpc(options: OtlpGrpcOptions): Promise<Running &
     streamResetRate: RESET_PER_SECOND,
   });
   server.maxConnections = CONNECTIONS_MAX;
-  const sessions = new GrpcSessions(server, (reason) => options.intake.refuseAs("grpc", "PROTOCOL_ERROR", reason));
+  const sessions = new GrpcSessions(server, options.slowMs, (reason) =>
+    options.intake.refuseAs("grpc", "PROTOCOL_ERROR", reason),
+  );
   const receiver = new OtlpGrpc(options.intake, sessions);
   server.on("stream", (stream, headers) => receiver.handle(stream, headers));
   const bound = await listen(server, options.address, options.flag);

@@ -15,9 +15,13 @@ export interface ReceiversOptions {
   readonly limits: ReceiveLimits;
   /** Origins whose pages may send spans from a browser; `*` for all. Default: none. */
   readonly corsOrigins?: readonly string[];
+  /** A request that has not come whole after this is cut off. Default 25 s. */
+  readonly slowMs?: number;
   readonly metrics: Registry;
   readonly logger: Log;
 }
+
+const SLOW_MS = 25_000;
 
 export interface Receivers extends Running {
   readonly httpUrl: string;
@@ -28,13 +32,14 @@ export interface Receivers extends Running {
 
 /** Listens on both addresses, or on neither: throws Failure "unavailable" naming the address and its flag. */
 export async function startReceivers(options: ReceiversOptions): Promise<Receivers> {
-  const { httpAddress, grpcAddress, log, limits, metrics, logger, corsOrigins = [] } = options;
+  const { httpAddress, grpcAddress, log, limits, metrics, logger, corsOrigins = [], slowMs = SLOW_MS } = options;
   const intake = new Intake({ log, limits, logger, metrics });
   const lifecycle = new Lifecycle(logger);
+  lifecycle.add("intake", intake);
   try {
-    const http = await startOtlpHttp({ address: httpAddress, flag: "--otlp-http-address", intake, corsOrigins });
+    const http = await startOtlpHttp({ address: httpAddress, flag: "--otlp-http-address", intake, corsOrigins, slowMs });
     lifecycle.add("otlp-http", http);
-    const grpc = await startOtlpGrpc({ address: grpcAddress, flag: "--otlp-grpc-address", intake });
+    const grpc = await startOtlpGrpc({ address: grpcAddress, flag: "--otlp-grpc-address", intake, slowMs });
     lifecycle.add("otlp-grpc", grpc);
     return { httpUrl: http.url, grpcUrl: grpc.url, report: () => intake.report(), stop: () => lifecycle.stop() };
   } catch (error) {

@@ -3,9 +3,9 @@
  * LockFileEx on Windows), so it ends with its process however that ends: a `kill -9` leaves nothing stale, and two containers
  * that share the directory on one machine exclude each other although neither sees the other's process ids. Node offers no flock.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Failure, messageOf } from "../span/errors.ts";
 
@@ -41,7 +41,7 @@ export function lockDirectory(dir: string, flag: string): DirectoryLock {
 function takeLock(dir: string, ownerPath: string, flag: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(dir, { recursive: true });
+    makeDirectory(dir);
     database = new DatabaseSync(join(dir, "lock"), { timeout: 0 });
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return database;
@@ -57,6 +57,21 @@ function takeLock(dir: string, ownerPath: string, flag: string): DatabaseSync {
     throw new Failure("unavailable", `cannot take ${dir} into use: ${messageOf(error)}; choose another directory with ${flag}`, {
       cause: error,
     });
+  }
+}
+
+/** A new directory is only safe once its parent is synced (fsync(2)). Windows cannot open directories and needs no sync. */
+function makeDirectory(dir: string): void {
+  const first = mkdirSync(dir, { recursive: true });
+  if (first === undefined || process.platform === "win32") return;
+  for (let made = resolve(dir); ; made = dirname(made)) {
+    const parent = openSync(dirname(made), "r");
+    try {
+      fsyncSync(parent);
+    } finally {
+      closeSync(parent);
+    }
+    if (made === resolve(first) || made === dirname(made)) return;
   }
 }
 
