@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
 const SETTINGS = {
   dataDir: setting.path("./data", "directory of the data; one engine per directory"),
   listen: setting.address({ host: "127.0.0.1", port: 8123 }, "address of ClickHouse's HTTP interface, on loopback"),
-  memoryMax: setting.bytes(900 * MIB, "memory the engine may allocate; statements past it fail"),
+  memoryMax: setting.bytes(750 * MIB, "memory the engine may allocate; statements past it fail"),
   bodyMax: setting.bytes(256 * MIB, "largest request body, as sent and as unpacked"),
 };
 
@@ -55,7 +55,8 @@ async function main(): Promise<void> {
     );
   };
   process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
+  // Ctrl-C reaches the whole group: under a supervisor the engine goes on until the parts that need it have stopped.
+  process.on("SIGINT", process.send === undefined ? stop : () => undefined);
   if (process.send !== undefined) {
     process.on("disconnect", stop);
     process.send({ ready: url });

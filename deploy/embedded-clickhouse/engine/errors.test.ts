@@ -25,3 +25,18 @@ test("statuses are those of ClickHouse", () => {
   assert.deepEqual([62, 60, 159, 202, 497, 48].map(statusOf), [400, 404, 408, 500, 403, 501]);
   assert.match(new EngineError(ERROR.NOT_ENOUGH_SPACE, "x").text, /^Code: 243\. DB::Exception: x \(NOT_ENOUGH_SPACE\)$/);
 });
+
+test("an exception without its name gets one, since clients look for it", () => {
+  const error = engineErrorOf(new Error("Code: 241. DB::Exception: Memory limit (total) exceeded: would use 1 GiB"));
+  assert.equal(error.code, 241);
+  assert.match(
+    error.text,
+    /^Code: 241\. DB::Exception: Memory limit \(total\) exceeded: would use 1 GiB \(MEMORY_LIMIT_EXCEEDED\)$/,
+  );
+});
+
+test("a full disk has one code, whichever call ran into it", () => {
+  const text =
+    "Code: 75. DB::Exception: Cannot write to file x, errno: 28, strerror: No space left on device. (CANNOT_WRITE_TO_FILE_DESCRIPTOR)";
+  assert.equal(engineErrorOf(new Error(text)).code, ERROR.NOT_ENOUGH_SPACE);
+});

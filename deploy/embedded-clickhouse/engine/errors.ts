@@ -17,7 +17,7 @@ export const ERROR = {
   QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING: 216,
   ABORTED: 236,
   NOT_ENOUGH_SPACE: 243,
-  CANNOT_WRITE_TO_FILE_DESCRIPTOR: 75,
+  MEMORY_LIMIT_EXCEEDED: 241,
   QUERY_WAS_CANCELLED: 394,
   ACCESS_DENIED: 497,
   AUTHENTICATION_FAILED: 516,
@@ -50,9 +50,13 @@ export function engineErrorOf(thrown: unknown): EngineError {
     message,
   );
   const text = wrapped?.[2] ?? message;
-  const match = /^Code: (\d+)\. DB::Exception: (.*?)(?: \([A-Z][A-Z0-9_]*\))?$/s.exec(text);
+  const match = /^Code: (\d+)\. DB::Exception: (.*?)( \([A-Z][A-Z0-9_]*\))?$/s.exec(text.trimEnd());
   if (match === null) return new EngineError(ERROR.UNKNOWN_EXCEPTION, text);
-  return new EngineError(Number(match[1]), match[2] ?? text, text);
+  const [whole, code, explanation, name] = match;
+  // A write that hit the end of the disk (errno 28) is reported under whatever call failed.
+  if (/errno: 28\b|No space left on device/.test(text)) return new EngineError(ERROR.NOT_ENOUGH_SPACE, explanation ?? text);
+  // Clients look for the name: without it they see no error of ClickHouse's.
+  return new EngineError(Number(code), explanation ?? text, name === undefined ? undefined : whole);
 }
 
 const STATUS_GROUPS: readonly (readonly [status: number, codes: readonly number[]])[] = [
