@@ -18,7 +18,7 @@ export interface ReceiveLimits {
   readonly inFlightMaxBytes: number;
 }
 
-export type Transport = "http" | "grpc";
+type Transport = "http" | "grpc";
 
 /** The part of IngestAnswer (schemas/api/catalog.ts) that the receivers know. */
 export interface ReceiveReport {
@@ -36,7 +36,7 @@ export interface Body {
 }
 
 /** Spans that were left out; null when every span was accepted. */
-export type Rejected = { readonly count: number; readonly message: string } | null;
+type Rejected = { readonly count: number; readonly message: string } | null;
 
 const REASON_LENGTH_MAX = 500;
 

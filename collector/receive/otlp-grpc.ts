@@ -30,7 +30,7 @@ import {
 import type { Intake } from "./intake.ts";
 import { RPC, rpcNameOf } from "./status.ts";
 
-export interface OtlpGrpcOptions {
+interface OtlpGrpcOptions {
   readonly address: Address;
   /** The setting that chooses the address. */
   readonly flag: string;

@@ -21,7 +21,7 @@ import { readBody } from "./http-body.ts";
 import type { Intake } from "./intake.ts";
 import { RPC, retryAfterSeconds, type Refusal } from "./status.ts";
 
-export interface OtlpHttpOptions {
+interface OtlpHttpOptions {
   readonly address: Address;
   /** The setting that chooses the address. */
   readonly flag: string;

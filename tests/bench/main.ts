@@ -1,9 +1,11 @@
 /** `npm run bench -- NAME [arguments]`: one benchmark, or all of them in turn. Timings compare only within one run on one machine. */
 import { cpus, totalmem } from "node:os";
 import { runIngestBench } from "./ingest.ts";
+import { runReceiveBench } from "./receive.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   ingest: runIngestBench,
+  receive: runReceiveBench,
 };
 
 const [name, ...args] = process.argv.slice(2);

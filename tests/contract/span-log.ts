@@ -7,10 +7,10 @@ import { test } from "node:test";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { LogConsumer, LogRecord, SpanLogAppender, SpanLogReader } from "@callchain/schemas/span/ports.ts";
 
-export type SpanLog = SpanLogAppender & SpanLogReader & Running;
+type SpanLog = SpanLogAppender & SpanLogReader & Running;
 
 /** One empty log that can be opened again with what it holds. */
-export interface SpanLogFixture {
+interface SpanLogFixture {
   /** Only one is open at a time. */
   open(): Promise<SpanLog>;
   /** Removes everything. */
@@ -18,7 +18,7 @@ export interface SpanLogFixture {
 }
 
 /** A consumer that keeps what it was given, and can be told to fail or to take its time. */
-export class RecordingConsumer implements LogConsumer {
+class RecordingConsumer implements LogConsumer {
   readonly records: { partition: number; offset: bigint; text: string }[] = [];
   readonly assigned: number[] = [];
   readonly revoked: number[] = [];

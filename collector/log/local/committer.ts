@@ -17,7 +17,7 @@ interface Pending {
   readonly reject: (reason: Failure) => void;
 }
 
-export interface CommitterOptions {
+interface CommitterOptions {
   readonly segments: Segments;
   /** Unreleased and queued bytes together stay at or below this. */
   readonly capBytes: number;
@@ -28,7 +28,7 @@ export interface CommitterOptions {
   readonly onCommit: (records: readonly LogRecord[], bytes: number) => void;
 }
 
-export interface CommitCounts {
+interface CommitCounts {
   recordCount: number;
   byteCount: number;
   batchCount: number;

@@ -11,7 +11,7 @@ const DELIVERY_BYTES = 4 * 1024 * 1024;
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
-export interface Consumption {
+interface Consumption {
   readonly consumer: LogConsumer;
   readonly signal: AbortSignal;
   readonly tail: Tail;

@@ -31,7 +31,7 @@ export interface SegmentHeader {
   readonly previous: { readonly firstOffset: bigint; readonly bytes: number; readonly lastOffset: bigint } | null;
 }
 
-export interface Frame {
+interface Frame {
   readonly offset: bigint;
   readonly value: Uint8Array;
   /** Where in the file the frame's batch begins. */
@@ -41,7 +41,7 @@ export interface Frame {
 }
 
 /** `short`: the buffer ends before the frame does; `bytes` is what the frame needs from its start, as far as can be told. */
-export type FrameRead = Frame | { readonly short: true; readonly bytes: number } | { readonly invalid: string };
+type FrameRead = Frame | { readonly short: true; readonly bytes: number } | { readonly invalid: string };
 
 export function encodeHeader(header: SegmentHeader): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);

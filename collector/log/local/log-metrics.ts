@@ -4,7 +4,7 @@ import type { Committer } from "./committer.ts";
 import type { Segments } from "./segments.ts";
 import type { Tail } from "./tail.ts";
 
-export interface LogParts {
+interface LogParts {
   readonly segments: Segments;
   readonly committer: Committer;
   readonly tail: Tail;

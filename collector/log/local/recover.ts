@@ -15,7 +15,7 @@ export interface Segment {
 }
 
 /** Where the readable frames of a segment end, and where damage to acknowledged records was found. */
-export interface SegmentScan {
+interface SegmentScan {
   readonly end: number;
   readonly lastOffset: bigint | null;
   /** Unreadable stretches with acknowledged records behind them. */
@@ -25,7 +25,7 @@ export interface SegmentScan {
 }
 
 /** Walks the frames of a whole segment file. */
-export function scanSegment(bytes: Buffer): SegmentScan {
+function scanSegment(bytes: Buffer): SegmentScan {
   const damagedAt: number[] = [];
   let at = HEADER_BYTES;
   let lastOffset: bigint | null = null;

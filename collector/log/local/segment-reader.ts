@@ -22,7 +22,7 @@ interface OpenSegment {
   lastOffset: bigint;
 }
 
-export interface SegmentReaderOptions {
+interface SegmentReaderOptions {
   readonly segments: Segments;
   readonly logger: Log;
   /** Told of each unreadable stretch of acknowledged records. */
