@@ -51,7 +51,8 @@ export const MAP_TEXTS = {
   "map.node.open": ["Open group {name}: {count} services", "展开分组 {name}：{count} 个服务"],
   "map.node.service": ["Service page", "服务页"],
   "map.legend": ["Legend", "图例"],
-  "map.legend.width": ["width: traffic", "粗细：流量"],
+  "map.legend.width": ["width: calls", "粗细：调用量"],
+  "map.legend.label": ["labels: rate, p95, share of errors; nodes: spans", "标签：速率、p95、错误率；节点：Span 数"],
   "map.legend.errors": ["colour: share of errors, up to 5% and more", "颜色：错误率，最深为 5% 以上"],
   "map.empty": ["No calls between services in this time range", "这段时间内没有服务间调用"],
   "map.empty.hint": [

@@ -19,7 +19,7 @@ export const SHELL_TEXTS = {
   "settings.open": ["Settings", "设置"],
 
   "range.label": ["Time range", "时间范围"],
-  "range.last": ["Last {length}", "最近{length}"],
+  "range.last": ["Last {length}", "最近 {length}"],
   "range.absolute": ["Absolute range", "绝对时间"],
   "range.from": ["From", "开始"],
   "range.to": ["To", "结束"],

@@ -14,7 +14,7 @@ export interface SceneNode {
 export interface SceneEdge {
   readonly edge: MapEdge;
   readonly rate: string;
-  /** Drawn in red after the rate, with a glyph; "" without errors. */
+  /** Drawn in red beneath, with a glyph; "" without errors. */
   readonly errors: string;
   readonly p95: string;
   /** 0: no errors, 1: as red as it gets. */
@@ -36,9 +36,10 @@ const NODE_HEIGHT = 42;
 const NODE_HEIGHT_BARE = 28;
 const NODE_TEXT_MAX = 170;
 /** Icon, stripe and padding beside a node's text. */
-const NODE_FRAME = 46;
-const LABEL_HEIGHT = 28;
-const LABEL_PADDING = 8;
+const NODE_FRAME = 44;
+/** Lines of a label are this far apart. */
+export const LINE_HEIGHT = 13;
+const LABEL_PADDING = 4;
 
 type Measure = (text: string, font: string) => number;
 
@@ -70,8 +71,8 @@ export function buildScene(
 
 function sceneNode(node: MapNode, isLabelled: boolean, membersText: (count: number) => string, measure: Measure): SceneNode {
   const title = fitText(node.name === "" ? "–" : node.name, NODE_TEXT_MAX, (text) => measure(text, "600 12px"));
-  const errors = node.errorCount > 0 ? ` ⚠ ${formatPercent(node.errorCount / Math.max(1, node.spanCount), 2)}` : "";
-  const figures = node.kind === "group" ? membersText(node.memberCount) : `${formatCountShort(node.spanCount)} spans${errors}`;
+  const errors = node.errorCount > 0 ? ` · ⚠ ${formatPercent(node.errorCount / Math.max(1, node.spanCount), 2)}` : "";
+  const figures = node.kind === "group" ? membersText(node.memberCount) : `${formatCountShort(node.spanCount)}${errors}`;
   const detail = isLabelled || node.kind === "group" ? figures : "";
   const textWidth = Math.max(measure(title, "600 12px"), measure(detail, "11px"));
   return {
@@ -85,7 +86,7 @@ function sceneNode(node: MapNode, isLabelled: boolean, membersText: (count: numb
 
 function sceneEdge(edge: MapEdge, seconds: number, strokeWidth: number, measure: Measure): SceneEdge {
   const rate = formatRate(edge.callCount, seconds);
-  const errors = edge.errorCount > 0 ? ` ⚠ ${formatPercent(edge.errorCount / edge.callCount, 2)}` : "";
+  const errors = edge.errorCount > 0 ? `⚠ ${formatPercent(edge.errorCount / edge.callCount, 2)}` : "";
   const p95 = `p95 ${formatDuration(edge.p95Nano)}`;
   return {
     edge,
@@ -94,8 +95,8 @@ function sceneEdge(edge: MapEdge, seconds: number, strokeWidth: number, measure:
     p95,
     tint: errorTint(edge),
     strokeWidth,
-    labelWidth: Math.ceil(Math.max(measure(rate + errors, "600 11px"), measure(p95, "11px"))) + LABEL_PADDING,
-    labelHeight: LABEL_HEIGHT,
+    labelWidth: Math.ceil(Math.max(measure(rate, "11px"), measure(p95, "11px"), measure(errors, "600 11px"))) + LABEL_PADDING,
+    labelHeight: LABEL_PADDING + LINE_HEIGHT * (errors === "" ? 2 : 3),
   };
 }
 
