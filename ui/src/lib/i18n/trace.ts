@@ -19,7 +19,7 @@ export const TRACE_TEXTS = {
   "trace.servicesHeading": ["Services", "服务"],
 
   "trace.banner.missing": [
-    "{count} parent span is missing, so {orphans} spans hang at the top level. It may still arrive, may have been sampled out, or its service may not export to Callchain.|{count} parent spans are missing, so {orphans} spans hang at the top level. They may still arrive, may have been sampled out, or their services may not export to Callchain.",
+    "{count} parent span is missing (spans without it at the top level: {orphans}). It may still arrive, may have been sampled out, or its service may not export to Callchain.|{count} parent spans are missing (spans without them at the top level: {orphans}). They may still arrive, may have been sampled out, or their services may not export to Callchain.",
     "缺少 {count} 个父 Span，因此 {orphans} 个 Span 位于顶层。它们可能尚未到达、被采样丢弃，或所属服务没有导出到 Callchain。",
   ],
   "trace.banner.roots": [
@@ -47,6 +47,10 @@ export const TRACE_TEXTS = {
   "trace.banner.cycles": [
     "{count} parent link was cut because it led back to the span itself.|{count} parent links were cut because they led back to the span itself.",
     "已切断 {count} 条指回自身的父子关系。",
+  ],
+  "trace.banner.cut": [
+    "Loading stopped early: {loaded} of {total} spans are shown.",
+    "加载提前中断：已显示 {total} 个 Span 中的 {loaded} 个。",
   ],
   "trace.banner.partial": ["Not all of this trace is shown: {reason}", "未显示完整追踪：{reason}"],
 

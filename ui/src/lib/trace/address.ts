@@ -12,7 +12,7 @@ import type { TimeWindow } from "./window.ts";
 /** Four bytes of an id tell the spans of a trace apart well enough for a fold. */
 const ID_DIGITS = 8;
 /** An address of more than this many folds would be cut by mail and chat programs. */
-export const FOLD_COUNT_MAX = 60;
+const FOLD_COUNT_MAX = 60;
 
 const FOLD_ITEM = /^(?:l(?<level>\d{1,4})|(?<ungrouped>g0)|(?<mark>[-x]?)(?<id>[0-9a-f]{8}))$/;
 

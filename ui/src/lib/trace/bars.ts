@@ -3,7 +3,7 @@ import type { TraceModel } from "./model.ts";
 import type { TimeWindow } from "./window.ts";
 
 /** Nothing thinner than this is drawn, so that the shortest span can be seen. */
-export const BAR_WIDTH_MIN = 2;
+const BAR_WIDTH_MIN = 2;
 
 /** x of an instant in a pane of this width; not clipped. */
 export function xOf(nano: number, window: TimeWindow, width: number): number {

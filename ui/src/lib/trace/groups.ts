@@ -10,7 +10,7 @@ import { SKELETON_KIND_SHIFT } from "@callchain/schemas/api/skeleton.ts";
 import type { TraceModel } from "./model.ts";
 
 /** From this many alike siblings on, they fold. */
-export const ALIKE_COUNT_MIN = 5;
+const ALIKE_COUNT_MIN = 5;
 
 const KIND_MASK = 7;
 

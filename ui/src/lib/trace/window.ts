@@ -5,7 +5,7 @@ export interface TimeWindow {
 }
 
 /** Below this the bars' ends would fall between the digits that a float64 and a pixel can tell apart. */
-export const WINDOW_NANO_MIN = 10;
+const WINDOW_NANO_MIN = 10;
 
 /** Into the trace's bounds, keeping the width where it fits. `endNano` is the trace's end. */
 export function clampWindow(window: TimeWindow, endNano: number): TimeWindow {

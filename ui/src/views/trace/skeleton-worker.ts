@@ -38,7 +38,7 @@ async function load({ traceId }: SkeletonRequest): Promise<void> {
     // The columns of a chunk are views on one buffer of their own.
     for (const chunk of chunks) send({ type: "chunk", chunk }, [chunk.start.buffer]);
   }
-  if (decoder.start === undefined || decoder.pendingByteCount > 0) throw new Error("the answer was cut off: load the page again");
+  if (decoder.start === undefined || decoder.pendingByteCount > 0) throw new Error("the answer was cut off");
   send({ type: "done" });
 }
 
