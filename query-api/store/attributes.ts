@@ -4,6 +4,7 @@
  */
 import type { AttributeValuesAnswer, AttributesAnswer } from "@callchain/schemas/api/catalog.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import { unixNano } from "@callchain/schemas/span/time.ts";
 import { Bindings } from "../search/bindings.ts";
 import { attributeNames } from "../search/conventions.ts";
 import { canonicalKey, compileGroupField, type GroupField } from "./group-by.ts";
@@ -24,6 +25,17 @@ export interface AttributeQuestion {
   readonly range: TimeRange;
   readonly prefix: string;
   readonly limit: number;
+}
+
+/** The part of the range that holds its newest spans, about SAMPLE_SPAN_COUNT of them. */
+async function narrowToNewest(range: TimeRange, spanCount: number, { database, signal }: Asking): Promise<TimeRange> {
+  if (spanCount <= SAMPLE_SPAN_COUNT) return range;
+  const { rows } = await database.query<{ since: string }>(
+    `SELECT toString(toUnixTimestamp64Nano(start)) AS since FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT 1 OFFSET ${SAMPLE_SPAN_COUNT - 1}`,
+    { params: rangeParams(range), signal },
+  );
+  const since = rows[0]?.since;
+  return since === undefined ? range : { from: unixNano(BigInt(since)), to: range.to };
 }
 
 function sampleReason(spanCount: number): string[] {
@@ -51,7 +63,7 @@ async function listSpanKeys(
     `SELECT key, type, sum(spans) AS spans FROM (${MAPS.map(
       ([map, type]) =>
         `SELECT toString(arrayJoin(found)) AS key, '${type}' AS type, count() AS spans
-         FROM (SELECT ${map}.keys AS found FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT ${SAMPLE_SPAN_COUNT}) GROUP BY key`,
+         FROM (SELECT ${map}.keys AS found FROM spans WHERE ${IN_RANGE}) GROUP BY key`,
     ).join(" UNION ALL ")})
      WHERE startsWith(lowerUTF8(key), lowerUTF8({prefix:String})) GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
     { params: { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 }, signal },
@@ -80,9 +92,10 @@ export async function listAttributes(
   const startedMs = performance.now();
   const { scope, limit } = question;
   const counted = await countSpans(question.range, asking);
+  const newest = await narrowToNewest(question.range, counted.count, asking);
   const nothing = { rows: [], scan: { rows: 0, bytes: 0, elapsedMs: 0 } };
   const [span, resource] = await Promise.all([
-    scope === "resource" ? nothing : listSpanKeys(question, asking),
+    scope === "resource" ? nothing : listSpanKeys({ ...question, range: newest }, asking),
     scope === "span" ? nothing : listResourceKeys(question, asking),
   ]);
   const attributes = [
@@ -115,11 +128,9 @@ function valueParams(question: AttributeQuestion): Record<string, unknown> {
 function listSpanValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
   const values = MAPS.map(
     ([map, type]) =>
-      `SELECT toString(found_values[position]) AS value, '${type}' AS type, count() AS spans
-       FROM (SELECT ${map}.keys AS found_keys, ${map}.values AS found_values, arrayMap(name -> indexOf(found_keys, name), {names:Array(String)}) AS positions,
-               arrayFirst(at -> at > 0, positions) AS position
-             FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT ${SAMPLE_SPAN_COUNT})
-       WHERE position > 0 GROUP BY value`,
+      `SELECT toString(${map}.values[indexOf(${map}.keys, arrayFirst(name -> has(${map}.keys, name), {names:Array(String)}))]) AS value,
+         '${type}' AS type, count() AS spans
+       FROM spans WHERE ${IN_RANGE} AND hasAny(${map}.keys, {names:Array(LowCardinality(String))}) GROUP BY value`,
   );
   return database.query<ValueRow>(
     `SELECT value, type, sum(spans) AS spans FROM (${values.join(" UNION ALL ")}) ${MOST_FREQUENT}`,
@@ -169,7 +180,10 @@ export async function listAttributeValues(
     found.push(await listFieldValues(field, question, asking));
   } else {
     const names = attributeNames(field.key);
-    if (field.scope !== "resource") found.push(await listSpanValues(names, question, asking));
+    if (isSampled) {
+      const newest = await narrowToNewest(question.range, counted.count, asking);
+      found.push(await listSpanValues(names, { ...question, range: newest }, asking));
+    }
     if (field.scope !== "span") found.push(await listResourceValues(names, question, asking));
   }
   const counts = new Map<string, { value: string; type: AttributeType; spanCount: number }>();

@@ -74,6 +74,6 @@ export function canonicalKey(key: string): string {
 
 /** Value of a canonical JSON text as SQL of Nullable(String): a string as it stands, what else there is as JSON. */
 function resourceValue(key: string): string {
-  const value = `if(JSONType(resource, ${key}) = 'String', JSONExtractString(resource, ${key}), JSONExtractRaw(resource, ${key}))`;
-  return `if(JSONHas(resource, ${key}), ${value}, NULL)`;
+  const raw = `JSONExtractRaw(resource, ${key})`;
+  return `if(startsWith(${raw}, '"'), JSONExtractString(resource, ${key}), nullIf(${raw}, ''))`;
 }

@@ -1,11 +1,13 @@
 /** `npm run bench -- NAME [arguments]`: one benchmark, or all of them in turn. Timings compare only within one run on one machine. */
 import { cpus, totalmem } from "node:os";
+import { runAggregatesBench } from "./aggregates.ts";
 import { runIngestBench } from "./ingest.ts";
 import { runReceiveBench } from "./receive.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   ingest: runIngestBench,
   receive: runReceiveBench,
+  aggregates: runAggregatesBench,
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -20,6 +20,8 @@ export interface Reply {
 export interface QueryStack extends Running {
   readonly url: string;
   readonly writer: SpanDatabase;
+  /** Process id of the engine. */
+  enginePid(): number;
   /** GET under /api/v1 with these query parameters. */
   ask(path: string, params?: Readonly<Record<string, string | number | bigint>>): Promise<Reply>;
 }
@@ -51,6 +53,7 @@ export async function startQueryStack(ingest: () => IngestAnswer = () => NO_INGE
   return {
     url: server.url,
     writer,
+    enginePid: () => engine.pid ?? 0,
     stop: () => parts.stop(),
     ask: async (path, params = {}) => {
       const query = new URLSearchParams(Object.entries(params).map(([name, value]): [string, string] => [name, String(value)]));
