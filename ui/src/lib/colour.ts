@@ -30,7 +30,7 @@ const LEVELS: Record<Theme, readonly (readonly [lightness: number, chroma: numbe
 };
 
 /** FNV-1a over UTF-16 code units: short, stable, and the same wherever it runs. */
-export function hashName(name: string): number {
+function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index += 1) {
     hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
@@ -54,7 +54,7 @@ export function oklchOfSlot(slot: number, theme: Theme): readonly [lightness: nu
 }
 
 /** CSS text that canvas takes too. */
-export function colourOfSlot(slot: number, theme: Theme): string {
+function colourOfSlot(slot: number, theme: Theme): string {
   const [lightness, chroma, hue] = oklchOfSlot(slot, theme);
   return `oklch(${lightness} ${chroma} ${hue})`;
 }

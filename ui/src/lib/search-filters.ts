@@ -4,7 +4,7 @@
  */
 import type { ParamChanges } from "./route.ts";
 
-export type SearchSort = "newest" | "slowest";
+type SearchSort = "newest" | "slowest";
 export type SearchStatus = "" | "unset" | "ok" | "error";
 
 export interface SearchFilters {

@@ -44,7 +44,7 @@ export class Resource<T> {
 }
 
 /** Any error as a problem for a panel. */
-export function problemFrom(error: unknown): Problem {
+function problemFrom(error: unknown): Problem {
   if (error instanceof ApiError) return error.problem;
   return { type: "about:blank", title: "", status: 0, detail: error instanceof Error ? error.message : String(error) };
 }

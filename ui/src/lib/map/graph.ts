@@ -4,7 +4,7 @@
  */
 import type { DependencyEdge, DependencyNode } from "@callchain/schemas/api/catalog.ts";
 
-export type MapNodeKind = DependencyNode["kind"] | "group";
+type MapNodeKind = DependencyNode["kind"] | "group";
 
 export interface MapNode {
   readonly id: string;
@@ -59,7 +59,7 @@ const BACKBONE_NODES_MAX = 200;
 /** Edges per node that a backbone keeps on average. */
 const BACKBONE_EDGES_PER_NODE = 1.5;
 
-export function edgeId(caller: string, callee: string, kind: string): string {
+function edgeId(caller: string, callee: string, kind: string): string {
   return `${caller}|${callee}|${kind}`;
 }
 

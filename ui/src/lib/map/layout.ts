@@ -17,7 +17,7 @@ export interface LayoutRequest {
   }[];
 }
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
 }

@@ -4,14 +4,14 @@ import { edgeWidths, errorTint, fitText } from "../../lib/map/edge-style.ts";
 import type { MapEdge, MapGraph, MapNode } from "../../lib/map/graph.ts";
 import type { LayoutRequest } from "../../lib/map/layout.ts";
 
-export interface SceneNode {
+interface SceneNode {
   readonly node: MapNode;
   readonly title: string;
   readonly detail: string;
   readonly width: number;
   readonly height: number;
 }
-export interface SceneEdge {
+interface SceneEdge {
   readonly edge: MapEdge;
   readonly rate: string;
   /** Drawn in red beneath, with a glyph; "" without errors. */
@@ -46,7 +46,7 @@ type Measure = (text: string, font: string) => number;
 let context: CanvasRenderingContext2D | null = null;
 
 /** The width in pixels of a text in the page's font. */
-export function measureText(text: string, font: string): number {
+function measureText(text: string, font: string): number {
   context ??= document.createElement("canvas").getContext("2d");
   if (context === null) return text.length * 7;
   context.font = `${font} ${getComputedStyle(document.documentElement).getPropertyValue("--font")}`;
