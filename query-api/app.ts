@@ -146,27 +146,19 @@ async function sendBytes(response: Response, { mediaType, body }: BytesReply): P
     response.set("Content-Type", mediaType).end(body);
     return;
   }
+  let wake: (() => void) | undefined;
+  // Once for the whole answer: the compressing stream behind the response cannot take a "drain" listener back.
+  response.on("drain", () => wake?.());
+  response.on("close", () => wake?.());
   for await (const chunk of body) {
     if (!response.headersSent) response.set("Content-Type", mediaType);
     const hasRoom = response.write(chunk);
     response.flush();
-    if (!hasRoom && !response.destroyed) await drained(response);
+    if (!hasRoom && !response.destroyed) await new Promise<void>((resolve) => (wake = resolve));
     if (response.destroyed) return;
   }
   if (!response.headersSent) response.set("Content-Type", mediaType);
   response.end();
-}
-
-function drained(response: Response): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
 }
 
 function sendProblem(response: Response, problem: { readonly status: number }): void {

@@ -29,13 +29,19 @@ function isGroupIntrinsic(name: IntrinsicName): name is GroupIntrinsic {
   return Object.hasOwn(INTRINSIC_SQL, name);
 }
 
-/** A field to group by; a bare key is an attribute of the span or the resource. undefined: not one that spans can be grouped by. */
+/** Namespaces that semantic conventions give to resources: without a scope they mean the resource, so that no span attributes are read. */
+const RESOURCE_KEY = /^(?:service\.(?!peer\.)|telemetry\.|k8s\.|host\.|cloud\.|container\.|deployment\.|os\.)/;
+
+/**
+ * A field to group by; a bare key is an attribute of the span or the resource (of the resource alone in its own namespaces, such as
+ * service.version). undefined: not one that spans can be grouped by. */
 export function parseGroupField(text: string): GroupField | undefined {
   if (text === "" || text.includes("\0")) return undefined;
   if (text === "service") return { kind: "attribute", scope: "resource", key: "service.name" };
   const field: Field = parseField(text) ?? attribute("any", text);
   if (field.kind === "intrinsic") return isGroupIntrinsic(field.name) ? { kind: "intrinsic", name: field.name } : undefined;
   const { scope, key } = field;
+  if (scope === "any" && RESOURCE_KEY.test(key)) return { kind: "attribute", scope: "resource", key };
   return scope === "span" || scope === "resource" || scope === "any" ? { kind: "attribute", scope, key } : undefined;
 }
 

@@ -92,15 +92,21 @@ function joinTexts(blocks: readonly NativeBlock[], name: string, count: number):
   for (const { columns } of blocks) {
     const column = columns.get(name);
     if (column?.kind !== "text") throw new Failure("internal", `column ${name} is no dictionary`);
-    const renumbered = column.keys.map((text) => {
-      const index = known.get(text) ?? known.size;
-      known.set(text, index);
-      return index;
-    });
-    for (let at = 0; at < column.indexes.length && row < count; at += 1, row += 1)
-      indexes[row] = renumbered[column.indexes[at] ?? 0] ?? 0;
+    // A block's dictionary holds more than its rows use: the empty text, and what was filtered out.
+    const renumbered = new Int32Array(column.keys.length).fill(-1);
+    for (let at = 0; at < column.indexes.length && row < count; at += 1, row += 1) {
+      const key = column.indexes[at] ?? 0;
+      const number = renumbered[key] ?? -1;
+      indexes[row] = number >= 0 ? number : (renumbered[key] = numberOf(known, column.keys[key] ?? ""));
+    }
   }
   return { texts: [...known.keys()], indexes };
+}
+
+function numberOf(known: Map<string, number>, text: string): number {
+  const number = known.get(text) ?? known.size;
+  known.set(text, number);
+  return number;
 }
 
 /** Messages longer than this come cut; spans with one beyond this count come without. */
