@@ -57,8 +57,15 @@ export function writeId(w: ProtobufWriter, tag: number, from: JsonObject, name: 
   if (value === undefined || value === null || value === "") return;
   if (typeof value !== "string" || !HEX.test(value)) path.fail(name, `${size * 2} hex digits`, value);
   const bytes = new Uint8Array(value.length / 2);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = parseInt(value.slice(at * 2, at * 2 + 2), 16);
+  for (let at = 0; at < bytes.length; at++) {
+    bytes[at] = (hexDigit(value.charCodeAt(at * 2)) << 4) | hexDigit(value.charCodeAt(at * 2 + 1));
+  }
   w.bytesField(tag, bytes);
+}
+
+/** Of a character known to be a hex digit in either case: letters have bit 6 set, and 9 is missing to their value. */
+function hexDigit(code: number): number {
+  return (code & 0xf) + (code >> 6) * 9;
 }
 
 /** A list of KeyValue. */

@@ -68,7 +68,7 @@ export const ANOMALY = {
   timeClamped: 2,
   /** Bytes that are not UTF-8 were replaced by U+FFFD. */
   textRepaired: 4,
-  /** No start time was sent (0). */
+  /** No start time was sent (0): the span is stored at its end, with duration 0. */
   startMissing: 8,
 } as const;
 

@@ -22,8 +22,8 @@ export interface CorpusOptions {
   readonly grouping?: "service" | "trace";
 }
 
-export const SERVICE_COUNT = 30;
-export const NAMES_PER_SERVICE = 10;
+const SERVICE_COUNT = 30;
+const NAMES_PER_SERVICE = 10;
 const CORPUS_START_NANO = 1_768_471_200_000_000_000n;
 
 /** ExportTraceServiceRequests in protobuf, each of exactly `spansPerRequest` spans. */
@@ -106,7 +106,7 @@ export function corpusServiceName(service: number): string {
   return `${WORDS[service % WORDS.length] ?? "svc"}-${["api", "worker", "store"][Math.floor(service / WORDS.length)] ?? "x"}`;
 }
 
-export function corpusSpanName(service: number, name: number): string {
+function corpusSpanName(service: number, name: number): string {
   const word = WORDS[(service + name) % WORDS.length] ?? "thing";
   return `${VERBS[name % VERBS.length] ?? "GET"} /api/v1/${word}/{id}/${service}-${name}`;
 }

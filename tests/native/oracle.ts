@@ -239,7 +239,7 @@ export function readRow(row: NativeRow): unknown {
 }
 
 /** protobufjs' KeyValues as our attributes. */
-export function toAttributes(value: unknown): Attribute[] {
+function toAttributes(value: unknown): Attribute[] {
   return list(value).map((pair) => ({ key: asText(pair["key"]), value: toValue(plain(pair["value"])) }));
 }
 

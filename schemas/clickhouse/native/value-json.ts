@@ -225,24 +225,26 @@ export class ValueJson {
   }
 
   private string(start: number, end: number): void {
-    const { cursor } = this;
-    if (isUtf8(cursor.bytes, start, end)) {
-      this.quote(cursor.bytes, start, end);
-    } else {
-      this.repairs.count++;
-      const repaired = repairUtf8(cursor.bytes.subarray(start, end));
-      this.quote(repaired, 0, repaired.length);
-    }
+    const { bytes } = this.cursor;
+    const before = this.size;
+    if (this.quote(bytes, start, end) < 0x80 || isUtf8(bytes, start, end)) return;
+    this.size = before;
+    this.repairs.count++;
+    const repaired = repairUtf8(bytes.subarray(start, end));
+    this.quote(repaired, 0, repaired.length);
   }
 
-  private quote(source: Uint8Array, start: number, end: number): void {
+  /** Writes the bytes as a JSON string; all of them joined by OR. */
+  private quote(source: Uint8Array, start: number, end: number): number {
     // A character takes at most the 6 bytes of \u00xx.
     this.reserve((end - start) * 6 + 2);
     const { bytes } = this;
     let at = this.size;
+    let bits = 0;
     bytes[at++] = QUOTE;
     for (let from = start; from < end; from++) {
       const byte = source[from] ?? 0;
+      bits |= byte;
       if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH) {
         bytes[at++] = byte;
         continue;
@@ -259,6 +261,7 @@ export class ValueJson {
     }
     bytes[at++] = QUOTE;
     this.size = at;
+    return bits;
   }
 
   private ascii(text: string): void {
