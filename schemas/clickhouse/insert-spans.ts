@@ -16,7 +16,8 @@ import { SPAN_COLUMNS } from "./spans-table.ts";
 const COLUMN_NAMES = SPAN_COLUMNS.map(([name]) => name).join(", ");
 const STRUCTURE = SPAN_COLUMNS.map(([name, type]) => `${name} ${type}`).join(", ");
 
-const NEXT_OFFSET = "SELECT max(log_offset + 1) FROM spans WHERE log_partition = {partition:UInt32}";
+/** Not max(log_offset + 1): the engine rewrites that to max(log_offset) + 1, which says 1 where there are no rows. */
+const NEXT_OFFSET = "SELECT if(count() = 0, 0, max(log_offset) + 1) FROM spans WHERE log_partition = {partition:UInt32}";
 
 const INSERT_SPANS = `INSERT INTO spans (${COLUMN_NAMES}) SELECT ${COLUMN_NAMES} FROM input('${STRUCTURE}')
   WHERE throwIf((${NEXT_OFFSET}) != {expected:UInt64}, 'the rows of this log partition do not end where the writer believes') = 0

@@ -43,8 +43,8 @@ CREATE TABLE IF NOT EXISTS spans
     INDEX items_text items TYPE text(tokenizer = 'array'),
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX duration_minmax duration_nano TYPE minmax GRANULARITY 1,
-    -- The offset after the last one stored, per log partition (0: nothing yet); it lives inside the part and so commits with its rows.
-    PROJECTION next_offset (SELECT log_partition, max(log_offset + 1) GROUP BY log_partition)
+    -- The high-water mark of each log partition; it lives inside the part and so commits with its rows.
+    PROJECTION high_water (SELECT log_partition, max(log_offset), count() GROUP BY log_partition)
 )
 ENGINE = MergeTree
 PARTITION BY ingest_day
