@@ -34,7 +34,8 @@ const RESOURCE_KEY = /^(?:service\.(?!peer\.)|telemetry\.|k8s\.|host\.|cloud\.|c
 
 /**
  * A field to group by; a bare key is an attribute of the span or the resource (of the resource alone in its own namespaces, such as
- * service.version). undefined: not one that spans can be grouped by. */
+ * service.version). undefined: not one that spans can be grouped by.
+ */
 export function parseGroupField(text: string): GroupField | undefined {
   if (text === "" || text.includes("\0")) return undefined;
   if (text === "service") return { kind: "attribute", scope: "resource", key: "service.name" };

@@ -9,7 +9,7 @@ import {
   CALLS,
   HAS_LINKS,
   buildPeersSql,
-  RECEIVED,
+  buildReceivedSql,
   SERVICE_COUNTS,
   type CallRow,
   type PeerRow,
@@ -132,7 +132,7 @@ async function joinSpans(range: TimeRange, every: number, { database, signal }: 
   const calls = await ask<CallRow>(CALLS);
   const peers = await ask<PeerRow>(buildPeersSql(calls.some((row) => Number(row.unusual) > 0)));
   const isTopicMissing = peers.some((row) => row.role === "unknown");
-  const received = isTopicMissing || (await hasLinks(ask)) ? await ask<ReceivedRow>(RECEIVED) : [];
+  const received = isTopicMissing || (await hasLinks(ask)) ? await ask<ReceivedRow>(buildReceivedSql(isTopicMissing)) : [];
   const isCut = [calls, peers, received].some((rows) => rows.length > EDGE_COUNT_MAX);
   return {
     calls: calls.slice(0, EDGE_COUNT_MAX),

@@ -166,34 +166,42 @@ export const HAS_LINKS = `SELECT count() AS n FROM (SELECT 1 FROM spans WHERE ${
 
 const PRODUCER_ATTRIBUTES = `mapFilter((key, value) -> key IN (${quote(TOPIC)}), attr_string)`;
 
+/** Spans above a receiver, by its parent (consumers only) and its links. */
+const ABOVE = `arrayConcat(if(kind = 5 AND parent_span_id != ${NO_PARENT}, [${PARENT}], []),
+  arrayMap((trace, span) -> cityHash64(trace, span), link_trace_id, link_span_id))`;
+
 /**
- * Consumers that name no topic, by the parent or the links they have; other spans by their links to producers. Once per span and topic. A
- * link may lead far back: producers are looked for from parentFrom on.
+ * Spans by their links to producers, and where a topic is missing also the consumers that name none, by their parent or links. Once per span
+ * and topic. A link may lead far back: producers are looked for from parentFrom on.
  */
-export const RECEIVED = `
-WITH receiver AS (
-  SELECT id, trace_id, service, kind, status, duration_nano, arrayJoin(above) AS aboveId
-  FROM (
-    SELECT ${SELF} AS id, trace_id, service, kind, status, duration_nano,
-      arrayConcat(if(kind = 5 AND parent_span_id != ${NO_PARENT}, [${PARENT}], []),
-        arrayMap((trace, span) -> cityHash64(trace, span), link_trace_id, link_span_id)) AS above, ${PRODUCER_ATTRIBUTES} AS m
-    FROM spans PREWHERE ${IN_RANGE} AND (kind = 5 OR (kind IN (0, 1, 2) AND notEmpty(link_span_id))) AND ${SAMPLED}
-    WHERE kind != 5 OR ${firstOf(TOPIC)} = ''
-  )
-)
-SELECT topic, caller, callee, ${MEASURES}
+export function buildReceivedSql(isTopicMissing: boolean): string {
+  const isReceiver = isTopicMissing
+    ? "(kind = 5 OR (kind IN (0, 1, 2) AND notEmpty(link_span_id)))"
+    : "kind IN (0, 1, 2) AND notEmpty(link_span_id)";
+  return `
+SELECT topic, if(topic = '', sender, '') AS caller, callee, ${MEASURES}
 FROM (
-  SELECT receiver.id AS id, sender.topic AS topic, sender.service AS caller, receiver.service AS callee, receiver.trace_id AS t,
+  SELECT receiver.id AS id, above.topic AS topic, above.service AS sender, receiver.service AS callee, receiver.trace_id AS t,
     receiver.duration_nano AS d, receiver.status = 2 AS e
-  FROM receiver
+  FROM (
+    SELECT ${SELF} AS id, trace_id, service, kind, status, duration_nano, arrayJoin(${ABOVE}) AS aboveId
+    FROM (
+      SELECT trace_id, span_id, parent_span_id, service, kind, status, duration_nano, link_trace_id, link_span_id
+        ${isTopicMissing ? `, ${PRODUCER_ATTRIBUTES} AS m` : ""}
+      FROM spans PREWHERE ${IN_RANGE} AND ${isReceiver} AND ${SAMPLED}
+      ${isTopicMissing ? `WHERE kind != 5 OR ${firstOf(TOPIC)} = ''` : ""}
+    )
+  ) AS receiver
   INNER JOIN (
     SELECT ${SELF} AS id, service, kind, ${PRODUCER_ATTRIBUTES} AS m, if(kind = 4, ${firstOf(TOPIC)}, '') AS topic
-    FROM spans PREWHERE ${between("parentFrom", "parentTo")} AND ${SELF} IN (SELECT aboveId FROM receiver)
-  ) AS sender ON sender.id = receiver.aboveId
-  WHERE topic != '' OR (caller != callee AND (sender.kind = 4 OR receiver.kind = 5))
-  LIMIT 1 BY id, topic, if(topic = '', caller, '')
+    FROM spans PREWHERE ${between("parentFrom", "parentTo")} AND ${isTopicMissing ? "1" : "kind = 4"}
+      AND ${SELF} IN (SELECT arrayJoin(${ABOVE}) FROM spans WHERE ${IN_RANGE} AND ${isReceiver} AND ${SAMPLED})
+  ) AS above ON above.id = receiver.aboveId
+  WHERE topic != '' OR (sender != callee AND (above.kind = 4 OR receiver.kind = 5))
+  LIMIT 1 BY id, topic, if(topic = '', sender, '')
 )
-GROUP BY topic, if(topic = '', caller, '') AS caller, callee ORDER BY calls DESC LIMIT {edgeLimit:UInt32}`;
+GROUP BY topic, caller, callee ORDER BY calls DESC LIMIT {edgeLimit:UInt32}`;
+}
 
 export interface ServiceCountRow {
   readonly service: string;
