@@ -2,12 +2,16 @@
 import { cpus, totalmem } from "node:os";
 import { runAggregatesBench } from "./aggregates.ts";
 import { runIngestBench } from "./ingest.ts";
+import { runQueryBench } from "./query.ts";
 import { runReceiveBench } from "./receive.ts";
+import { runTranscodeBench } from "./transcode.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  transcode: runTranscodeBench,
   ingest: runIngestBench,
   receive: runReceiveBench,
   aggregates: runAggregatesBench,
+  query: runQueryBench,
 };
 
 const [name, ...args] = process.argv.slice(2);
