@@ -63,7 +63,12 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
   lifecycle.add("reader's database", { stop: () => readerDatabase.close() });
   const spanLog = lifecycle.add(
     "log",
-    await openLocalLog({ dir: join(config.dataDir, "log"), capBytes: config.logMaxBytes, logger: log.child({ part: "log" }) }),
+    await openLocalLog({
+      dir: join(config.dataDir, "log"),
+      capBytes: config.logMaxBytes,
+      logger: log.child({ part: "log" }),
+      metrics,
+    }),
   );
   lifecycle.add(
     "writer",

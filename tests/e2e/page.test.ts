@@ -1,0 +1,186 @@
+/** What a person does: an exporter is pointed at Callchain, the page is opened, the call is found and read. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import type { Browser, Page } from "playwright-core";
+import { Shop } from "@callchain/deploy/demo/demo.ts";
+import { sendSpans } from "@callchain/deploy/demo/sender.ts";
+import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
+import { openBrowser, openPage, skipWithoutBrowser } from "../support/browser.ts";
+import { ROOT, eventually, getJson, makeTempDir, removeDir, startCallchain } from "../support/process.ts";
+import type { CallchainProcess } from "../support/process.ts";
+
+const skip = skipWithoutBrowser;
+const dataDir = makeTempDir();
+let callchain: CallchainProcess;
+let browser: Browser;
+before(async () => {
+  if (skip !== false) return;
+  callchain = await startCallchain(dataDir);
+  browser = await openBrowser();
+});
+after(async () => {
+  if (skip !== false) return;
+  await browser.close();
+  await callchain.stop();
+  removeDir(dataDir);
+});
+
+/** The newest trace that matches, from the API. */
+async function findTraceId(parameters: string): Promise<string> {
+  const answer = TraceSearchAnswer.parse(await getJson(`${callchain.queryUrl}/api/v1/traces?from=now-3h&limit=1&${parameters}`));
+  const [trace] = answer.traces;
+  assert.ok(trace !== undefined, `no trace for ${parameters}`);
+  return trace.traceId;
+}
+
+/** Whether every canvas has a pixel that is not transparent. Scripts for the page are texts: this project has no DOM types here. */
+async function isPainted(page: Page): Promise<boolean> {
+  const painted: unknown = await page.evaluate(`[...document.querySelectorAll("canvas")].every((canvas) =>
+    canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value !== 0))`);
+  return painted === true;
+}
+
+async function waitForRowCount(page: Page, count: number): Promise<void> {
+  await page.waitForFunction(`document.querySelector('[role="treegrid"]')?.getAttribute("aria-rowcount") === "${count}"`);
+}
+
+test("an empty page shows the endpoint, and the last rejected request with its reason", { skip }, async () => {
+  const { page, faults, screenshot } = await openPage(browser);
+  await page.goto(callchain.queryUrl);
+  await page.getByText(callchain.otlpHttpUrl).first().waitFor();
+  const refused = await fetch(`${callchain.otlpHttpUrl}/v1/traces`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"xyz"}]}]}]}',
+  });
+  assert.equal(refused.status, 400);
+  await page.reload();
+  await page.getByText(/xyz/).first().waitFor();
+  await screenshot("empty");
+  assert.deepEqual(faults, []);
+});
+
+test("from an SDK's exporter to the waterfall and back by its address", { skip }, async () => {
+  await promisify(execFile)(process.execPath, [join(ROOT, "tests/support/sdk-app.ts"), "http/protobuf"], {
+    env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: callchain.otlpHttpUrl },
+  });
+  await eventually(() => findTraceId("service=sdk-http-protobuf"));
+  const { page, faults, screenshot } = await openPage(browser);
+  await page.goto(callchain.queryUrl);
+  await page.getByRole("link", { name: /traces of sdk-http-protobuf/i }).click();
+  await page.getByRole("link", { name: "GET /orders", exact: true }).click();
+  const grid = page.getByRole("treegrid");
+  await grid.waitFor();
+  assert.equal(await grid.getAttribute("aria-rowcount"), "2");
+  const rows = grid.getByRole("row");
+  assert.equal(await rows.nth(1).getAttribute("aria-level"), "2");
+  assert.ok(await isPainted(page), "the bars are drawn");
+
+  await rows.nth(1).click();
+  const dock = page.getByRole("complementary", { name: /span/i });
+  await dock.getByText("db.system.name").waitFor();
+  await dock.getByText("deadlock detected").first().waitFor();
+  await screenshot("sdk-trace");
+  const address = page.url();
+  assert.match(address, /span=[0-9a-f]{16}/);
+  const again = await openPage(browser);
+  await again.page.goto(address);
+  await again.page.getByText("db.system.name").waitFor();
+  assert.deepEqual([...faults, ...again.faults], []);
+});
+
+test("the keyboard alone walks, folds and opens the tree", { skip }, async () => {
+  const { page, faults } = await openPage(browser);
+  await page.goto(`${callchain.queryUrl}/trace/${await findTraceId("service=sdk-http-protobuf")}`);
+  const grid = page.getByRole("treegrid");
+  await grid.getByRole("row").first().waitFor();
+  await grid.getByRole("row").first().focus();
+  await page.keyboard.press("ArrowLeft");
+  await waitForRowCount(page, 1);
+  await page.keyboard.press("ArrowRight");
+  await waitForRowCount(page, 2);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.getByText("deadlock detected").first().waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  assert.deepEqual(faults, []);
+});
+
+test("the demo's shop: services, N+1, retries, missing parent and the map", { skip }, async () => {
+  const shop = new Shop(1);
+  const nowMs = Date.now();
+  await sendSpans(
+    callchain.otlpHttpUrl,
+    shop.traces(Array.from({ length: 400 }, (_, index) => nowMs - 3_000_000 + index * 7000)),
+  );
+  await eventually(() => findTraceId("service=notification"));
+  const { page, faults, screenshot } = await openPage(browser);
+
+  await page.goto(callchain.queryUrl);
+  await page.getByRole("link", { name: "checkout", exact: true }).waitFor();
+  await screenshot("services");
+
+  await page.goto(`${callchain.queryUrl}/trace/${await findTraceId("service=orders&name=GET%20%2Forders")}`);
+  await page.getByText(/N\+1/).first().waitFor();
+  await screenshot("n-plus-one");
+
+  await page.goto(`${callchain.queryUrl}/search?service=checkout&sort=slowest`);
+  await page.getByRole("link", { name: "POST /checkout" }).first().waitFor();
+  await screenshot("search");
+
+  await page.goto(`${callchain.queryUrl}/map`);
+  await page
+    .getByRole("button", { name: /inventory/ })
+    .first()
+    .waitFor();
+  assert.ok((await page.getByRole("button", { name: /payment/ }).count()) > 0, "payment is on the map");
+  await screenshot("map");
+  assert.deepEqual(faults, []);
+});
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PAGES = ["/", "/search", "/map", "/service/checkout", "/trace/{id}"];
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const width of [1440, 900]) {
+    test(
+      `every page, ${colorScheme} at ${width} px: nothing overflows, no serious fault for assistive tools`,
+      { skip },
+      async () => {
+        const traceId = await findTraceId("service=checkout&status=error");
+        for (const path of PAGES) {
+          const { page, faults, screenshot } = await openPage(browser, {
+            width,
+            colorScheme,
+            locale: width === 900 ? "zh-CN" : "en-GB",
+          });
+          await page.goto(callchain.queryUrl + path.replace("{id}", traceId));
+          await page.waitForLoadState("networkidle");
+          await screenshot(`${path.replaceAll(/\W+/g, "-").replace(/^-|-$/g, "") || "home"}-${colorScheme}-${width}`);
+          const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+          assert.equal(overflow, 0, `${path} is ${String(overflow)} px wider than the window`);
+          assert.deepEqual(await seriousFaults(page), [], path);
+          assert.deepEqual(faults, [], path);
+          await page.context().close();
+        }
+      },
+    );
+  }
+}
+
+/** axe-core's serious and critical findings, as `rule: where`. The script is evaluated as a debugger would, past the page's CSP. */
+async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found: unknown = await page.evaluate(`axe.run().then(({ violations }) => violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => id + ": " + nodes.map(({ target }) => target.join(" ")).slice(0, 3).join(", ")))`);
+  assert.ok(Array.isArray(found));
+  return found.map(String);
+}
