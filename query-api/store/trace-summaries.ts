@@ -9,7 +9,15 @@ import type { TraceKey } from "./traces.ts";
 const TIMEOUT_MS = 10_000;
 
 /** Copies of a span (exporters may send twice) count once. */
-const SUMMARY_SQL = (ids: string, where: string): string => `
+const DISTINCT_SPANS = (ids: string, condition: string): string => `
+    SELECT DISTINCT
+        trace_id, span_id, parent_span_id, toString(service) AS service, toString(name) AS name, kind, status, duration_nano,
+        toUnixTimestamp64Nano(start) AS from, from + toInt64(least(duration_nano, 9223372036854775807 - from)) AS to,
+        parent_span_id = ${NO_PARENT} AS is_root
+    FROM spans
+    WHERE trace_id IN (${ids}) AND ${condition}`;
+
+const SUMMARY_SQL = (ids: string): string => `
 SELECT
     lower(hex(trace_id)) AS id,
     min(from) AS start,
@@ -21,18 +29,17 @@ SELECT
     countIf(is_root) AS roots,
     argMinIf((service, name), (from, span_id), is_root) AS root,
     groupUniqArrayIf(parent_span_id, NOT is_root) AS parents,
-    length(arrayIntersect(parents, groupUniqArray(span_id))) = length(parents) AS joined,
-    countIf(matched) AS matches,
-    groupArraySortedIf(3)((from, lower(hex(span_id)), service, name, duration_nano, status), matched) AS matched_spans
-FROM
-(
-    SELECT DISTINCT
-        trace_id, span_id, parent_span_id, toString(service) AS service, toString(name) AS name, kind, status, duration_nano,
-        toUnixTimestamp64Nano(start) AS from, from + toInt64(least(duration_nano, 9223372036854775807 - from)) AS to,
-        parent_span_id = ${NO_PARENT} AS is_root, ${IN_RANGE} AND ${where} AS matched
-    FROM spans
-    WHERE trace_id IN (${ids})
-)
+    length(arrayIntersect(parents, groupUniqArray(span_id))) = length(parents) AS joined
+FROM (${DISTINCT_SPANS(ids, "1")})
+GROUP BY trace_id`;
+
+/** By itself, since its condition may need attributes: its indexes keep the maps of everything else in those traces unread. */
+const MATCHES_SQL = (ids: string, where: string): string => `
+SELECT
+    lower(hex(trace_id)) AS id,
+    count() AS matches,
+    groupArraySorted(3)((from, lower(hex(span_id)), service, name, duration_nano, status)) AS matched_spans
+FROM (${DISTINCT_SPANS(ids, `${IN_RANGE} AND ${where}`)})
 GROUP BY trace_id`;
 
 interface SummaryRow {
@@ -46,6 +53,10 @@ interface SummaryRow {
   readonly roots: string;
   readonly root: readonly [service: string, name: string];
   readonly joined: number;
+}
+
+interface MatchRow {
+  readonly id: string;
   readonly matches: string;
   readonly matched_spans: readonly (readonly [
     start: string,
@@ -59,7 +70,7 @@ interface SummaryRow {
 
 export interface TraceSummaries {
   readonly byId: ReadonlyMap<string, TraceSummary>;
-  readonly scan: ScanFigures;
+  readonly scans: readonly ScanFigures[];
 }
 
 export async function summarizeTraces(
@@ -68,18 +79,27 @@ export async function summarizeTraces(
   { where, params }: CompiledQuery,
   { database, signal }: Asking,
 ): Promise<TraceSummaries> {
-  if (keys.length === 0) return { byId: new Map(), scan: { rows: 0, bytes: 0, elapsedMs: 0 } };
+  if (keys.length === 0) return { byId: new Map(), scans: [] };
   const ids = Object.fromEntries(keys.map(({ traceId }, at) => [`trace${at}`, traceId]));
-  const placeholders = Object.keys(ids).map((name) => `toFixedString(unhex({${name}:String}), 16)`);
-  const { rows, scan } = await database.query<SummaryRow>(SUMMARY_SQL(placeholders.join(", "), where), {
-    params: { ...params, ...rangeParams(range), ...ids },
-    signal,
-    timeoutMs: TIMEOUT_MS,
-  });
-  return { byId: new Map(rows.map((row) => [row.id, buildSummary(row)])), scan };
+  const placeholders = Object.keys(ids)
+    .map((name) => `toFixedString(unhex({${name}:String}), 16)`)
+    .join(", ");
+  const options = { signal, timeoutMs: TIMEOUT_MS };
+  const [summaries, matches] = await Promise.all([
+    database.query<SummaryRow>(SUMMARY_SQL(placeholders), { params: ids, ...options }),
+    database.query<MatchRow>(MATCHES_SQL(placeholders, where), {
+      params: { ...params, ...rangeParams(range), ...ids },
+      ...options,
+    }),
+  ]);
+  const matchesOf = new Map(matches.rows.map((row) => [row.id, row]));
+  return {
+    byId: new Map(summaries.rows.map((row) => [row.id, buildSummary(row, matchesOf.get(row.id))])),
+    scans: [summaries.scan, matches.scan],
+  };
 }
 
-function buildSummary(row: SummaryRow): TraceSummary {
+function buildSummary(row: SummaryRow, match: MatchRow | undefined): TraceSummary {
   const hasRoot = row.roots !== "0";
   const errorsOf = new Map(row.service_errors[0].map((name, at) => [name, Number(row.service_errors[1][at] ?? 0)]));
   return {
@@ -93,8 +113,8 @@ function buildSummary(row: SummaryRow): TraceSummary {
     services: row.service_spans[0]
       .map((name, at) => ({ name, spanCount: Number(row.service_spans[1][at] ?? 0), errorCount: errorsOf.get(name) ?? 0 }))
       .toSorted((a, b) => b.spanCount - a.spanCount),
-    matchedSpanCount: Number(row.matches),
-    matchedSpans: row.matched_spans.map(([startNano, spanId, service, name, duration, status]): MatchedSpan => ({
+    matchedSpanCount: Number(match?.matches ?? 0),
+    matchedSpans: (match?.matched_spans ?? []).map(([startNano, spanId, service, name, duration, status]): MatchedSpan => ({
       spanId,
       service,
       name,

@@ -64,7 +64,7 @@ export async function findTraces(question: TraceQuestion, asking: Asking): Promi
     last: found.keys.length > question.limit ? (page.at(-1) ?? null) : null,
     query: formatQuery(question.query),
     scan: buildScan(
-      [...(resources === null ? [] : [resources.scan]), ...found.scans, summaries.scan],
+      [...(resources === null ? [] : [resources.scan]), ...found.scans, ...summaries.scans],
       startedMs,
       found.partialReasons,
     ),
