@@ -22,7 +22,7 @@ export interface CorpusOptions {
   readonly grouping?: "service" | "trace";
 }
 
-const SERVICE_COUNT = 30;
+export const SERVICE_COUNT = 30;
 const NAMES_PER_SERVICE = 10;
 const CORPUS_START_NANO = 1_768_471_200_000_000_000n;
 

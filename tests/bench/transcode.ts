@@ -1,8 +1,7 @@
 /**
- * How fast requests become columns, on one core: `node tests/bench/transcode.ts`. Prints spans per second for each way and its ratio
+ * How fast requests become columns, on one core: `npm run bench -- transcode`. Prints spans per second for each way and its ratio
  * to protobufjs. The ways take turns, so that a busy machine slows them alike; figures are medians of the turns.
  */
-import { cpus } from "node:os";
 import { SpanBlock } from "@callchain/schemas/clickhouse/native/block.ts";
 import { encodeRequestFromJson } from "@callchain/schemas/otlp/json.ts";
 import { scanRequest } from "@callchain/schemas/otlp/scan.ts";
@@ -10,7 +9,7 @@ import { buildCorpus } from "./corpus.ts";
 import { ExportRequest } from "./otlp-schema.ts";
 
 const SPANS = 20_480;
-const TURNS = Number(process.argv[2] ?? 25);
+const TURNS_DEFAULT = 25;
 
 interface Way {
   readonly name: string;
@@ -80,10 +79,10 @@ function toOtlpJson(request: Uint8Array): unknown {
   );
 }
 
-function measure(requests: readonly Uint8Array[], spanCount: number): Figure[] {
+function measure(requests: readonly Uint8Array[], turns: number): Figure[] {
   const ways = buildWays(requests);
   const times = ways.map((): number[] => []);
-  for (let turn = 0; turn < TURNS + 3; turn++) {
+  for (let turn = 0; turn < turns + 3; turn++) {
     for (const [index, way] of ways.entries()) {
       const start = process.cpuUsage();
       way.run();
@@ -95,22 +94,24 @@ function measure(requests: readonly Uint8Array[], spanCount: number): Figure[] {
   const medians = times.map((list) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? 0);
   return ways.map(({ name }, index) => ({
     name,
-    spansPerSecond: (spanCount / (medians[index] ?? 1)) * 1e6,
+    spansPerSecond: (SPANS / (medians[index] ?? 1)) * 1e6,
     ratio: (medians[0] ?? 0) / (medians[index] ?? 1),
   }));
 }
 
-console.log(
-  `${cpus()[0]?.model ?? "unknown machine"}, Node ${process.version}, medians of ${TURNS} turns, CPU time of the process`,
-);
-for (const spansPerRequest of [512, 20]) {
-  const requests = buildCorpus({ requestCount: SPANS / spansPerRequest, spansPerRequest, grouping: "service" });
-  const bytes = requests.reduce((sum, request) => sum + request.length, 0);
-  console.log(`\n${spansPerRequest} spans a request, ${(bytes / SPANS).toFixed(0)} bytes a span`);
-  for (const { name, spansPerSecond, ratio } of measure(requests, SPANS)) {
-    const perSecond = `${(spansPerSecond / 1000).toFixed(0)}k spans/s`.padStart(16);
-    console.log(
-      `${name.padEnd(20)}${perSecond}${(1e6 / spansPerSecond).toFixed(2).padStart(9)} us/span${ratio.toFixed(2).padStart(9)} x`,
-    );
+/** `args`: how many turns to take. */
+export function runTranscodeBench(args: readonly string[]): Promise<void> {
+  const turns = Number(args[0] ?? TURNS_DEFAULT);
+  console.log(`transcode: medians of ${turns} turns, CPU time of the process`);
+  for (const spansPerRequest of [512, 20]) {
+    const requests = buildCorpus({ requestCount: SPANS / spansPerRequest, spansPerRequest, grouping: "service" });
+    const bytes = requests.reduce((sum, request) => sum + request.length, 0);
+    console.log(`\n${spansPerRequest} spans a request, ${(bytes / SPANS).toFixed(0)} bytes a span`);
+    for (const { name, spansPerSecond, ratio } of measure(requests, turns)) {
+      const perSecond = `${(spansPerSecond / 1000).toFixed(0)}k spans/s`.padStart(16);
+      const perSpan = `${(1e6 / spansPerSecond).toFixed(2)} us/span`.padStart(17);
+      console.log(`${name.padEnd(20)}${perSecond}${perSpan}${ratio.toFixed(2).padStart(9)} x`);
+    }
   }
+  return Promise.resolve();
 }
