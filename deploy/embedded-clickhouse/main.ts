@@ -1,9 +1,9 @@
 /**
- * The embedded engine as a process: `node deploy/embedded-clickhouse/main.ts --data-dir DIR --listen 127.0.0.1:8123`. Started by
+ * The embedded engine as a process: `node deploy/embedded-clickhouse/main.ts --data-dir DIR --engine-address 127.0.0.1:8123`. Started by
  * supervisor.ts, over whose channel it says when it is ready, and whose end it takes as its own; started by hand it runs alone.
  */
-import type { AddressInfo } from "node:net";
-import { readConfig, setting, describeSettings } from "@callchain/schemas/runtime/config.ts";
+import { describeSettings, flagOf, readConfig, setting } from "@callchain/schemas/runtime/config.ts";
+import { listen, urlOf } from "@callchain/schemas/runtime/listen.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { messageOf } from "@callchain/schemas/span/errors.ts";
 import { Engine } from "./engine/engine.ts";
@@ -14,7 +14,8 @@ const MIB = 1024 * 1024;
 
 const SETTINGS = {
   dataDir: setting.path("./data", "directory of the data; one engine per directory"),
-  listen: setting.address({ host: "127.0.0.1", port: 8123 }, "address of ClickHouse's HTTP interface, on loopback"),
+  /** Under the name that the all-in-one gives it, so that a refusal reads the same. */
+  engineAddress: setting.address({ host: "127.0.0.1", port: 8123 }, "address of ClickHouse's HTTP interface, on loopback"),
   memoryMax: setting.bytes(750 * MIB, "memory the engine may allocate; statements past it fail"),
   bodyMax: setting.bytes(256 * MIB, "largest request body, as sent and as unpacked"),
 };
@@ -24,20 +25,15 @@ const STOP_MS = 10_000;
 
 async function main(): Promise<void> {
   const config = readConfig(SETTINGS, { argv: process.argv.slice(2), env: {} });
-  if (!/^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/.test(config.listen.host)) {
-    throw new Error(`--listen: given ${config.listen.host}, accepted is a loopback address: the engine has no access control`);
+  if (!/^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/.test(config.engineAddress.host)) {
+    throw new Error(
+      `--engine-address: given ${config.engineAddress.host}, accepted is a loopback address: the engine has no access control`,
+    );
   }
   const log = openLog("engine");
   const engine = new Engine(config.dataDir, { memoryBytesMax: config.memoryMax, bodyBytesMax: config.bodyMax }, log);
   const server = createEngineServer(engine, log);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(config.listen.port, config.listen.host, resolve);
-  });
-  // A TCP server's address is always an AddressInfo.
-  const address = server.address() as AddressInfo;
-  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
-  const url = `http://${host}:${address.port}`;
+  const url = urlOf(await listen(server, config.engineAddress, flagOf("engineAddress")));
   writeHolder(config.dataDir, url);
   let isStopping = false;
   const stop = (): void => {

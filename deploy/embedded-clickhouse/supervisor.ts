@@ -119,7 +119,7 @@ class Supervisor implements EmbeddedClickHouse {
   async #spawn(): Promise<{ readonly exited: Promise<string> }> {
     const { dataDir, address, memoryBytesMax, bodyBytesMax } = this.#options;
     const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-    const args = [`--data-dir=${dataDir}`, `--listen=${host}:${this.#port}`];
+    const args = [`--data-dir=${dataDir}`, `--engine-address=${host}:${this.#port}`];
     if (memoryBytesMax !== undefined) args.push(`--memory-max=${memoryBytesMax}`);
     if (bodyBytesMax !== undefined) args.push(`--body-max=${bodyBytesMax}`);
     const child = fork(fileURLToPath(new URL("main.ts", import.meta.url)), args, {

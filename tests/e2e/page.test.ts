@@ -83,14 +83,14 @@ test("from an SDK's exporter to the waterfall and back by its address", { skip }
 
   await rows.nth(1).click();
   const dock = page.getByRole("complementary", { name: /span/i });
-  await dock.getByText("db.system.name").waitFor();
+  await dock.getByText("db.system.name", { exact: true }).first().waitFor();
   await dock.getByText("deadlock detected").first().waitFor();
   await screenshot("sdk-trace");
+  await page.waitForURL(/span=[0-9a-f]{16}/);
   const address = page.url();
-  assert.match(address, /span=[0-9a-f]{16}/);
   const again = await openPage(browser);
   await again.page.goto(address);
-  await again.page.getByText("db.system.name").waitFor();
+  await again.page.getByText("db.system.name", { exact: true }).first().waitFor();
   assert.deepEqual([...faults, ...again.faults], []);
 });
 
