@@ -36,6 +36,9 @@ function isSorted(rows: Uint32Array, compare: RowComparison): boolean {
 
 function rowComparison(columns: SpanColumns, spanIds: IdColumn, parentIds: IdColumn): RowComparison {
   const { startNano, durationNano, kind, status, has } = columns;
+  // Rounding keeps order, so that only equal numbers need their bigints looked at.
+  const first = startNano[0] ?? 0n;
+  const start = Float64Array.from(startNano, (value) => Number(value - first));
   const numbers = [spanIds.high, spanIds.low, parentIds.high, parentIds.low, durationNano, kind, status, has];
   const texts = [
     [columns.service, columns.services],
@@ -43,6 +46,8 @@ function rowComparison(columns: SpanColumns, spanIds: IdColumn, parentIds: IdCol
     [columns.host, columns.hosts],
   ] as const;
   return (a, b) => {
+    const apart = (start[a] ?? 0) - (start[b] ?? 0);
+    if (apart !== 0) return apart;
     const startA = startNano[a] ?? 0n;
     const startB = startNano[b] ?? 0n;
     if (startA !== startB) return startA < startB ? -1 : 1;

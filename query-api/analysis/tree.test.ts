@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { KIND, SpanColumnsBuilder, type SpanColumns } from "./columns.ts";
+import { KIND, type SpanColumns } from "./columns.ts";
 import { buildCallTree, type CallTree } from "./tree.ts";
 
 interface TestSpan {
@@ -34,32 +34,42 @@ function span(id: number, parent: number, rest: Partial<TestSpan> = {}): TestSpa
   };
 }
 
+function buildIds(ids: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8 * ids.length));
+  ids.forEach((id, row) => view.setBigUint64(8 * row, BigInt(id)));
+  return new Uint8Array(view.buffer);
+}
+
+function buildTexts(texts: readonly string[]): { indexes: Uint32Array; dictionary: string[] } {
+  const numbers = new Map<string, number>();
+  const indexes = Uint32Array.from(texts, (text) => {
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    return number;
+  });
+  return { indexes, dictionary: [...numbers.keys()] };
+}
+
 function buildColumns(spans: readonly TestSpan[]): SpanColumns {
-  const dictionaries = { service: [] as string[], name: [] as string[], host: [] as string[] };
-  const indexIn = (dictionary: string[], value: string): number => {
-    if (!dictionary.includes(value)) dictionary.push(value);
-    return dictionary.indexOf(value);
+  const service = buildTexts(spans.map((entry) => entry.service));
+  const name = buildTexts(spans.map((entry) => entry.name));
+  const host = buildTexts(spans.map((entry) => entry.host));
+  return {
+    count: spans.length,
+    spanId: buildIds(spans.map(({ id }) => id)),
+    parentId: buildIds(spans.map(({ parent }) => parent)),
+    startNano: BigInt64Array.from(spans, ({ start }) => (start < 0 ? 0n : SECOND_ONE + BigInt(start))),
+    durationNano: Float64Array.from(spans, ({ duration }) => duration),
+    service: service.indexes,
+    name: name.indexes,
+    host: host.indexes,
+    kind: Uint8Array.from(spans, ({ kind }) => kind),
+    status: Uint8Array.from(spans, ({ status }) => status),
+    has: new Uint8Array(spans.length),
+    services: service.dictionary,
+    names: name.dictionary,
+    hosts: host.dictionary,
   };
-  const builder = new SpanColumnsBuilder();
-  const ids = new DataView(new ArrayBuffer(16));
-  for (const { id, parent, start, duration, service, name, host, kind, status } of spans) {
-    ids.setBigUint64(0, BigInt(id));
-    ids.setBigUint64(8, BigInt(parent));
-    const startNano = start < 0 ? 0n : SECOND_ONE + BigInt(start);
-    builder.append(
-      new Uint8Array(ids.buffer),
-      0,
-      startNano,
-      duration,
-      indexIn(dictionaries.service, service),
-      indexIn(dictionaries.name, name),
-      indexIn(dictionaries.host, host),
-      kind,
-      status,
-      0,
-    );
-  }
-  return builder.build(dictionaries.service, dictionaries.name, dictionaries.host);
 }
 
 function describeTree(columns: SpanColumns, tree: CallTree): string[] {
