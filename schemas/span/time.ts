@@ -19,8 +19,3 @@ export function unixNano(value: bigint): UnixNano {
 export function unixNanoFromMs(ms: number): UnixNano {
   return unixNano(BigInt(Math.round(ms)) * NANO_PER_MILLI);
 }
-
-/** Loses what is below a millisecond's 2^-20 or so: for display and timers only. */
-export function msFromNanoLossy(nano: bigint): number {
-  return Number(nano / 1000n) / 1000;
-}
