@@ -21,7 +21,7 @@ const UNIT_NANO: ReadonlyMap<string, bigint> = new Map([
   ["w", 604_800n * NANO_PER_SECOND],
 ]);
 
-const DURATION_PART = /(\d{1,18})(?:\.(\d{1,18}))?(ns|us|µs|μs|ms|s|m|h|d|w)/y;
+const DURATION_PART = /(\d{1,19})(?:\.(\d{1,18}))?(ns|us|µs|μs|ms|s|m|h|d|w)/y;
 
 export const DURATION_ACCEPTED = "a duration with its unit, e.g. 250ms, 1.5s or 1m30s (ns, us, ms, s, m, h, d, w)";
 export const TIME_ACCEPTED =

@@ -68,6 +68,50 @@ interface MatchRow {
   ])[];
 }
 
+/** By trace id: how many spans matched, and the first of them. */
+export type Matches = ReadonlyMap<string, { readonly count: number; readonly first: readonly MatchedSpan[] }>;
+
+/** A matching span as the search's first step can bring it along. */
+export interface MatchedRow {
+  readonly span: string;
+  readonly parent: string;
+  readonly span_service: string;
+  readonly span_name: string;
+  readonly span_duration: string;
+  readonly span_kind: number;
+  readonly span_status: number;
+}
+
+const MATCHED_SPANS_MAX = 3;
+
+/** `key` is the start. Copies count once, as in the statements above. */
+export function groupMatches(rows: readonly (MatchedRow & { readonly id: string; readonly key: string })[]): Matches {
+  const distinct = new Map(rows.map((row) => [JSON.stringify(row), row]));
+  const byTrace = Map.groupBy(distinct.values(), ({ id }) => id);
+  return new Map(
+    [...byTrace].map(([id, spans]) => {
+      const first = spans
+        .toSorted((a, b) => Number(BigInt(a.key) - BigInt(b.key)) || (a.span < b.span ? -1 : 1))
+        .slice(0, MATCHED_SPANS_MAX)
+        .map((row) => buildMatchedSpan([row.key, row.span, row.span_service, row.span_name, row.span_duration, row.span_status]));
+      return [id, { count: spans.length, first }];
+    }),
+  );
+}
+
+async function findMatches(
+  ids: string,
+  params: Readonly<Record<string, unknown>>,
+  where: string,
+  { database, signal }: Asking,
+): Promise<{ matches: Matches; scans: ScanFigures[] }> {
+  const { rows, scan } = await database.query<MatchRow>(MATCHES_SQL(ids, where), { params, signal, timeoutMs: TIMEOUT_MS });
+  const matches = new Map(
+    rows.map((row) => [row.id, { count: Number(row.matches), first: row.matched_spans.map(buildMatchedSpan) }]),
+  );
+  return { matches, scans: [scan] };
+}
+
 export interface TraceSummaries {
   readonly byId: ReadonlyMap<string, TraceSummary>;
   readonly scans: readonly ScanFigures[];
@@ -77,29 +121,32 @@ export async function summarizeTraces(
   keys: readonly TraceKey[],
   range: TimeRange,
   { where, params }: CompiledQuery,
-  { database, signal }: Asking,
+  known: Matches | null,
+  asking: Asking,
 ): Promise<TraceSummaries> {
   if (keys.length === 0) return { byId: new Map(), scans: [] };
   const ids = Object.fromEntries(keys.map(({ traceId }, at) => [`trace${at}`, traceId]));
   const placeholders = Object.keys(ids)
     .map((name) => `toFixedString(unhex({${name}:String}), 16)`)
     .join(", ");
-  const options = { signal, timeoutMs: TIMEOUT_MS };
-  const [summaries, matches] = await Promise.all([
-    database.query<SummaryRow>(SUMMARY_SQL(placeholders), { params: ids, ...options }),
-    database.query<MatchRow>(MATCHES_SQL(placeholders, where), {
-      params: { ...params, ...rangeParams(range), ...ids },
-      ...options,
-    }),
+  const [summaries, { matches, scans }] = await Promise.all([
+    asking.database.query<SummaryRow>(SUMMARY_SQL(placeholders), { params: ids, signal: asking.signal, timeoutMs: TIMEOUT_MS }),
+    known === null
+      ? findMatches(placeholders, { ...params, ...rangeParams(range), ...ids }, where, asking)
+      : { matches: known, scans: [] },
   ]);
-  const matchesOf = new Map(matches.rows.map((row) => [row.id, row]));
   return {
-    byId: new Map(summaries.rows.map((row) => [row.id, buildSummary(row, matchesOf.get(row.id))])),
-    scans: [summaries.scan, matches.scan],
+    byId: new Map(summaries.rows.map((row) => [row.id, buildSummary(row, matches)])),
+    scans: [summaries.scan, ...scans],
   };
 }
 
-function buildSummary(row: SummaryRow, match: MatchRow | undefined): TraceSummary {
+function buildMatchedSpan([startNano, spanId, service, name, duration, status]: MatchRow["matched_spans"][number]): MatchedSpan {
+  return { spanId, service, name, startNano, durationNano: Number(duration), status: STATUS_CODES[status] ?? "unset" };
+}
+
+function buildSummary(row: SummaryRow, matches: Matches): TraceSummary {
+  const match = matches.get(row.id);
   const hasRoot = row.roots !== "0";
   const errorsOf = new Map(row.service_errors[0].map((name, at) => [name, Number(row.service_errors[1][at] ?? 0)]));
   return {
@@ -113,15 +160,8 @@ function buildSummary(row: SummaryRow, match: MatchRow | undefined): TraceSummar
     services: row.service_spans[0]
       .map((name, at) => ({ name, spanCount: Number(row.service_spans[1][at] ?? 0), errorCount: errorsOf.get(name) ?? 0 }))
       .toSorted((a, b) => b.spanCount - a.spanCount),
-    matchedSpanCount: Number(match?.matches ?? 0),
-    matchedSpans: (match?.matched_spans ?? []).map(([startNano, spanId, service, name, duration, status]): MatchedSpan => ({
-      spanId,
-      service,
-      name,
-      startNano,
-      durationNano: Number(duration),
-      status: STATUS_CODES[status] ?? "unset",
-    })),
+    matchedSpanCount: match?.count ?? 0,
+    matchedSpans: [...(match?.first ?? [])],
     complete: row.roots === "1" && Boolean(row.joined),
   };
 }

@@ -9,7 +9,7 @@ import { unixNano } from "@callchain/schemas/span/time.ts";
 import { asksForAnyScope, compileQuery, type CompiledQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { summarizeTraces } from "./trace-summaries.ts";
+import { groupMatches, summarizeTraces, type MatchedRow, type Matches } from "./trace-summaries.ts";
 
 export const TRACE_SORTS = ["newest", "slowest"] as const;
 export type TraceSort = (typeof TRACE_SORTS)[number];
@@ -58,7 +58,7 @@ export async function findTraces(question: TraceQuestion, asking: Asking): Promi
   });
   const found = await findKeys(question, compiled, asking);
   const page = found.keys.slice(0, question.limit);
-  const summaries = await summarizeTraces(page, found.range, compiled, asking);
+  const summaries = await summarizeTraces(page, found.range, compiled, found.matches, asking);
   return {
     traces: page.flatMap(({ traceId }) => summaries.byId.get(traceId) ?? []),
     last: found.keys.length > question.limit ? (page.at(-1) ?? null) : null,
@@ -87,6 +87,8 @@ async function listResourceKeys(
 interface FoundKeys {
   /** One more than asked for where there is another page. */
   readonly keys: readonly TraceKey[];
+  /** What matched in each trace, where all of it came along. */
+  readonly matches: Matches | null;
   /** What was looked through in the end. */
   readonly range: TimeRange;
   readonly scans: readonly ScanFigures[];
@@ -109,7 +111,7 @@ async function findKeys(question: TraceQuestion, compiled: CompiledQuery, asking
   } catch (error) {
     if (!isBeyondLimits(error) || asking.signal.aborted) throw error;
     const nothing = "The search took longer than it may and was stopped; narrow the time range or the query.";
-    return { keys: [], range, scans: [], partialReasons: [nothing] };
+    return { keys: [], matches: null, range, scans: [], partialReasons: [nothing] };
   }
 }
 
@@ -123,6 +125,11 @@ interface KeyRow {
   readonly key: string;
 }
 
+/** Of the newest-first search, whose few rows can carry what a summary shows of them. */
+type SpanKeyRow = KeyRow & Partial<MatchedRow>;
+const MATCHED_COLUMNS =
+  "lower(hex(span_id)) AS span, lower(hex(parent_span_id)) AS parent, toString(service) AS span_service, toString(name) AS span_name, toString(duration_nano) AS span_duration, kind AS span_kind, status AS span_status";
+
 /**
  * ORDER BY has the key alone, since a second column would make the server read everything instead of stopping early. Which of several
  * spans with the very last key came is then arbitrary, so what stands at that boundary is asked for again, in full.
@@ -132,11 +139,11 @@ async function findKeysIn(
   compiled: CompiledQuery,
   { database, signal }: Asking,
   timeoutMs: number,
-): Promise<{ keys: TraceKey[]; scans: ScanFigures[] }> {
+): Promise<{ keys: TraceKey[]; matches: Matches | null; scans: ScanFigures[] }> {
   const wanted = question.limit + 1;
   const scans: ScanFigures[] = [];
-  const ask = async (statement: string, params: Record<string, unknown>): Promise<KeyRow[]> => {
-    const { rows, scan } = await database.query<KeyRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
+  const ask = async (statement: string, params: Record<string, unknown>): Promise<SpanKeyRow[]> => {
+    const { rows, scan } = await database.query<SpanKeyRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
     scans.push(scan);
     return rows;
   };
@@ -145,20 +152,31 @@ async function findKeysIn(
   const order = `ORDER BY ${KEY_SQL[question.sort]} DESC`;
   const spanCountMax = wanted * SPANS_PER_TRACE;
   const spans = await ask(`${select} ${order} LIMIT ${spanCountMax}`, params);
-  if (spans.length < spanCountMax) return { keys: rankKeys(spans).slice(0, wanted), scans };
+  if (spans.length < spanCountMax) return { keys: rankKeys(spans).slice(0, wanted), matches: collectMatches(spans), scans };
   const certain = rankKeys(spans.filter(({ key }) => key !== spans.at(-1)?.key));
-  if (certain.length >= wanted) return { keys: certain.slice(0, wanted), scans };
+  if (certain.length >= wanted) return { keys: certain.slice(0, wanted), matches: null, scans };
   // The best spans belong to few traces: let the server keep one span of each.
   const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted}`, params);
   const boundary = traces.at(-1)?.key;
-  if (traces.length < wanted || boundary === undefined) return { keys: rankKeys(traces), scans };
+  if (traces.length < wanted || boundary === undefined) return { keys: rankKeys(traces), matches: null, scans };
   const at = `${KEY_NUMBER[question.sort]} = {boundary:UInt64}`;
   const tied = await ask(`${select} AND ${at} ORDER BY trace_id DESC LIMIT 1 BY trace_id LIMIT ${wanted}`, {
     ...params,
     boundary,
   });
   const above = traces.filter(({ key }) => key !== boundary);
-  return { keys: rankKeys([...above, ...tied]).slice(0, wanted), scans };
+  return { keys: rankKeys([...above, ...tied]).slice(0, wanted), matches: null, scans };
+}
+
+/** null where the rows carry no spans: the slowest-first search reads everything and cannot afford to. */
+function collectMatches(rows: readonly SpanKeyRow[]): Matches | null {
+  const matched: (KeyRow & MatchedRow)[] = [];
+  for (const row of rows) if (isMatched(row)) matched.push(row);
+  return matched.length < rows.length ? null : groupMatches(matched);
+}
+
+function isMatched(row: SpanKeyRow): row is KeyRow & MatchedRow {
+  return row.span !== undefined;
 }
 
 /** Each trace under the best of its keys, best first; the id decides between equals. */
@@ -179,7 +197,8 @@ function rankKeys(rows: readonly KeyRow[]): TraceKey[] {
  */
 function selectKeys({ sort, after }: TraceQuestion, { where }: CompiledQuery): string {
   const key = KEY_SQL[sort];
-  const select = `SELECT lower(hex(trace_id)) AS id, ${KEY_NUMBER[sort]} AS key FROM spans WHERE ${IN_RANGE} AND ${where}`;
+  const columns = sort === "newest" ? `, ${MATCHED_COLUMNS}` : "";
+  const select = `SELECT lower(hex(trace_id)) AS id, ${KEY_NUMBER[sort]} AS key${columns} FROM spans WHERE ${IN_RANGE} AND ${where}`;
   if (after === null) return select;
   const cursor = `(${KEY_PLACEHOLDER[sort]}, toFixedString(unhex({afterId:String}), 16))`;
   const shown = `SELECT trace_id FROM spans WHERE ${IN_RANGE} AND ${where} AND ${key} >= ${KEY_PLACEHOLDER[sort]} AND (${key}, trace_id) >= ${cursor}`;

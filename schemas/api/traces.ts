@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { Count, KeyValueJson, KindName, NanoNumber, NanoString, Scan, StatusName } from "./common.ts";
 
-/** What could not be joined when the call tree was rebuilt; all zero and one root: complete. */
+/** What could not be joined when the call tree was rebuilt. `complete`: one root, no missing parent, no cycle. */
 export const Completeness = z
   .object({
     complete: z.boolean(),
