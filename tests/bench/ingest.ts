@@ -95,6 +95,7 @@ export async function benchIngest(name: string, load: Omit<LoadOptions, "url">):
     for (let probe = 0; probe < 5; probe += 1) idle.push(await measureSearchable(callchain.otlpHttpUrl, callchain.queryUrl));
     const beforeCount = await countSpans(client);
     const beforeCpu = cpuSecondsOf(pids);
+    const beforeByProcess = pids.map((pid) => cpuSecondsOf([pid]));
     const startMs = performance.now();
     let rssPeak = 0;
     const sampler = setInterval(() => (rssPeak = Math.max(rssPeak, rssBytesOf(pids))), 250);
@@ -120,9 +121,12 @@ export async function benchIngest(name: string, load: Omit<LoadOptions, "url">):
     await waitFor(async () => (await number(client, "SELECT count() AS n FROM system.merges")) === 0, 120_000, 500);
     const settledCpu = cpuSecondsOf(pids) - beforeCpu;
     const millions = result.acceptedSpans / 1e6;
+    const [receiverCpu = 0, engineCpu = 0] = pids.map(
+      (pid, index) => (cpuSecondsOf([pid]) - (beforeByProcess[index] ?? 0)) / millions,
+    );
     const active = "SELECT sum(bytes_on_disk) AS n FROM system.parts WHERE active AND table = 'spans'";
     process.stderr.write(
-      `${name}: drained ${Math.round(foundMs - lastAckMs)} ms after the last acknowledgement, ${Math.round(bytesOnDisk(dataDir) / 1e6)} MB in the directory\n`,
+      `${name}: drained ${Math.round(foundMs - lastAckMs)} ms after the last acknowledgement; CPU s per 1M: ${receiverCpu.toFixed(2)} receivers and writer, ${engineCpu.toFixed(2)} engine; ${Math.round(bytesOnDisk(dataDir) / 1e6)} MB in the directory\n`,
     );
     return {
       name,
