@@ -17,4 +17,6 @@ startWriter({
   logger,
   limits: { blockRowsMax: 600, insertIntervalMinMs: 5 },
 });
+/** A drained log leaves nothing pending; only the channel to the parent then keeps this process, so it ends with its parent. */
+process.on("message", () => undefined);
 process.send?.("ready");

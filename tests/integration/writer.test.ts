@@ -64,6 +64,20 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
   }
 }
 
+async function startChild(logDir: string): Promise<ChildProcess> {
+  const child = fork(join(import.meta.dirname, "writer-child.ts"), [logDir, engine.url], { stdio: "ignore" });
+  await once(child, "message");
+  return child;
+}
+
+/** The child must still be there: one that ended by itself was not killed. */
+async function end(child: ChildProcess): Promise<void> {
+  assert.equal(child.exitCode, null, "the writer's process ended by itself");
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
+
 /** A reader of one partition that hands out what a test gives it. */
 class Feed implements SpanLogReader {
   readonly assigned: bigint[] = [];
@@ -216,25 +230,29 @@ describe("killed at random moments", () => {
   test("neither the writer's nor the engine's kill -9 loses or doubles a span", async () => {
     await empty();
     const dir = join(root, "log");
-    const requests = buildCorpus({ requestCount: 600, spansPerRequest: 20, seed: 3 });
     const log = await openLocalLog({ dir, capBytes: 1 << 30, logger });
-    for (const request of requests.slice(0, 300)) await log.append(request);
+    for (const request of buildCorpus({ requestCount: 2000, spansPerRequest: 20, seed: 3 })) await log.append(request);
     await log.stop();
-    let child: ChildProcess | null = null;
-    let kills = 0;
-    for (; kills < 9; kills += 1) {
-      child = fork(join(import.meta.dirname, "writer-child.ts"), [dir, engine.url], { stdio: "ignore" });
-      await once(child, "message");
-      await delay(Math.random() * 120);
-      if (kills % 3 === 2 && engine.pid !== null) process.kill(engine.pid, "SIGKILL");
-      child.kill("SIGKILL");
-      await once(child, "exit");
+    const storedAtKill: number[] = [];
+    for (let kill = 0; kill < 9; kill += 1) {
+      const child = await startChild(dir);
+      const before = await countSpans();
+      // Kills count only where the writer is at work: it has stored something in this life, and the next insert may be under way.
+      await until("the first insert of this life", async () => (await countSpans()).all > before.all);
+      await delay(Math.random() * 60);
+      if (kill % 3 === 2 && engine.pid !== null) process.kill(engine.pid, "SIGKILL");
+      await end(child);
+      await until("the engine", () => database.ping().then(() => true));
+      const stored = await countSpans();
+      assert.equal(stored.all, stored.distinct, `after kill ${kill}`);
+      storedAtKill.push(stored.all);
     }
-    child = fork(join(import.meta.dirname, "writer-child.ts"), [dir, engine.url], { stdio: "ignore" });
-    await until("every span", async () => (await countSpans()).all >= 6000);
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    assert.deepEqual(await countSpans(), { all: 6000, distinct: 6000 });
+    const last = await startChild(dir);
+    await until("every span", async () => (await countSpans()).all >= 40_000);
+    await end(last);
+    assert.deepEqual(await countSpans(), { all: 40_000, distinct: 40_000 });
+    const midway = storedAtKill.filter((count) => count > 0 && count < 40_000).length;
+    assert.ok(midway >= 6, `at least 6 of 9 kills must fall midway, stored at each: ${storedAtKill.join(", ")}`);
   });
 
   test("the engine's kill -9 under a living writer is ridden out", async () => {
