@@ -4,6 +4,7 @@ import { runAggregatesBench } from "./aggregates.ts";
 import { runIngestBench } from "./ingest.ts";
 import { runQueryBench } from "./query.ts";
 import { runReceiveBench } from "./receive.ts";
+import { runStorageBench } from "./storage.ts";
 import { runTranscodeBench } from "./transcode.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   receive: runReceiveBench,
   aggregates: runAggregatesBench,
   query: runQueryBench,
+  storage: runStorageBench,
 };
 
 const [name, ...args] = process.argv.slice(2);
