@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. Subcommands stand in a table; without one, or with flags first, it is `serve`. */
+import "./v8-flags.ts";
 import { describeSettings } from "@callchain/schemas/runtime/config.ts";
 import type { ConfigSources, Settings } from "@callchain/schemas/runtime/config.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";

@@ -6,8 +6,8 @@
  * described in schemas/otlp/canonical-json.ts:
  *   {"service.name":"cart","process.pid":42,"ratio":1.0,"$schema":"https://...","$dropped":1}
  *
- * Beside these the table has the ALIAS column `items` with a text index, for equality of span attributes: take the conditions from
- * schemas/clickhouse/search-sql.ts. Rows lie in the order of `start` within a part, so ORDER BY start DESC LIMIT n stops early.
+ * Equality of span attributes has indexes: take the conditions from schemas/clickhouse/search-sql.ts. Rows lie in the order of `start`
+ * within a part, so ORDER BY start DESC LIMIT n stops early.
  */
 export const SPAN_COLUMNS = [
   /** Day of arrival, the same for a whole block, so that an insert is one part. */

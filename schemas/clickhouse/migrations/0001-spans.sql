@@ -36,11 +36,9 @@ CREATE TABLE IF NOT EXISTS spans
     link_flags Array(UInt32) CODEC(ZSTD(1)),
     link_attributes Array(String) CODEC(ZSTD(1)),
     link_dropped_attributes Array(UInt32) CODEC(ZSTD(1)),
-    -- What equality of a span attribute looks up: schemas/clickhouse/search-sql.ts describes the items and writes the conditions.
-    items Array(String) ALIAS arrayConcat(
-        arrayMap((k, v) -> if(length(v) <= 64, concat(k, '\xFF', v), ''), mapKeys(attr_string), mapValues(attr_string)),
-        arrayMap((k, v) -> concat(k, '\xFE', toString(v)), mapKeys(attr_int), mapValues(attr_int))),
-    INDEX items_text items TYPE text(tokenizer = 'array'),
+    -- Equality of a span attribute: schemas/clickhouse/search-sql.ts writes the conditions.
+    INDEX attr_string_bloom mapValues(attr_string) TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX attr_int_bloom mapValues(attr_int) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX duration_minmax duration_nano TYPE minmax GRANULARITY 1,
     -- The high-water mark of each log partition; it lives inside the part and so commits with its rows.
@@ -49,4 +47,4 @@ CREATE TABLE IF NOT EXISTS spans
 ENGINE = MergeTree
 PARTITION BY ingest_day
 ORDER BY start
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 10;
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 10, index_granularity = 2048;
