@@ -26,6 +26,8 @@ export interface WriteLimits {
   readonly blockAgeMaxMs: number;
   /** Between the starts of two inserts, so that a trickle does not make a part of every request. */
   readonly insertIntervalMinMs: number;
+  /** From this many rows on a block waits for its size or its age, even while the log has nothing more. */
+  readonly busyRowsMin: number;
   readonly insertTimeoutMs: number;
 }
 
@@ -98,9 +100,12 @@ export class PartitionWriter {
     this.#schedule(this.#filling.sinceMs + this.#options.limits.blockAgeMaxMs);
   }
 
-  /** Stores what is buffered as soon as the interval between inserts allows. */
+  /**
+   * Stores what is buffered as soon as the interval between inserts allows. A log that is empty for a moment under load is no reason to:
+   * a block that fills so fast is left to its size and its age, since small blocks cost twice the CPU, in merges above all.
+   */
   idle(): void {
-    this.#schedule(this.#lastInsertMs + this.#options.limits.insertIntervalMinMs);
+    this.#schedule(this.#dueMs());
   }
 
   /** Stores what is buffered now; resolves when it is stored or given up. */
@@ -205,7 +210,14 @@ export class PartitionWriter {
   #onStoredBatch(): void {
     if (this.#lost !== null || this.#giveUp.signal.aborted) return;
     if (this.#isFull()) this.#store();
-    else this.#schedule(this.#lastInsertMs + this.#options.limits.insertIntervalMinMs);
+    else this.#schedule(this.#dueMs());
+  }
+
+  /** When a block that is not full is to be stored. */
+  #dueMs(): number {
+    const { busyRowsMin, blockAgeMaxMs, insertIntervalMinMs } = this.#options.limits;
+    if (this.#filling.block.rowCount >= busyRowsMin) return this.#filling.sinceMs + blockAgeMaxMs;
+    return this.#lastInsertMs + insertIntervalMinMs;
   }
 
   /** Never rejects: a failure is settled from the rows, or noted in `#lost` for the next deliver. */

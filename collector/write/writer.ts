@@ -29,6 +29,7 @@ export const DEFAULT_WRITE_LIMITS: WriteLimits = {
   blockBytesMax: 96 * 1024 * 1024,
   blockAgeMaxMs: 1_500,
   insertIntervalMinMs: 250,
+  busyRowsMin: 5_000,
   insertTimeoutMs: 120_000,
 };
 
