@@ -24,6 +24,7 @@ test("a second process is told which one holds the directory, and a kill -9 of t
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(child.stdout, "data");
+  after(() => child.kill("SIGKILL"));
   assert.throws(
     () => lockDirectory(dir, "--data-dir"),
     (error) => {

@@ -14,6 +14,9 @@ export interface DirectoryLock {
   release(): void;
 }
 
+/** Keeps what is held reachable: a collected database would be closed and its lock gone, whatever the caller did with the handle. */
+const heldDatabases = new Set<DatabaseSync>();
+
 /**
  * Makes the directory where it is absent and takes it for this process. Throws Failure "unavailable" naming the directory and the
  * process that holds it; `flag` is the setting that chooses another directory, e.g. `--data-dir`.
@@ -30,8 +33,10 @@ export function lockDirectory(dir: string, flag: string): DirectoryLock {
       throw new Failure("unavailable", `cannot write ${ownerPath}: ${messageOf(error)}`, { cause: error });
     }
   }
+  heldDatabases.add(held);
   return {
     release: () => {
+      heldDatabases.delete(held);
       rmSync(ownerPath, { force: true });
       held.close();
     },
