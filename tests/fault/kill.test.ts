@@ -5,18 +5,13 @@ import { after, test } from "node:test";
 import { createClient } from "@clickhouse/client";
 import { eventually, makeTempDir, removeDir, startCallchain } from "../support/process.ts";
 import type { CallchainProcess } from "../support/process.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, NO_FAULTS } from "./ledger.ts";
+import type { LedgerRow } from "./ledger.ts";
 
 const KILLS = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 50 : 5;
 const SENDERS = 4;
 const dataDir = makeTempDir();
 after(() => removeDir(dataDir));
-
-interface LedgerRow {
-  n: number;
-  content: string;
-  copies: number;
-}
 
 async function readLedger(engineUrl: string, run: string): Promise<LedgerRow[]> {
   const client = createClient({ url: engineUrl });
@@ -59,7 +54,7 @@ test(
       assert.ok(ledger.acceptedCount > KILLS * 100, `only ${ledger.acceptedCount} spans were accepted`);
       await eventually(async () => {
         const rows = await readLedger(callchain.engineUrl, ledger.run);
-        assert.deepEqual(ledger.compare(rows), { lost: [], doubled: [], changed: [], unknown: [] });
+        assert.deepEqual(ledger.compare(rows), NO_FAULTS);
       }, 60_000);
       t.diagnostic(`${ledger.acceptedCount} acknowledged spans, all found once`);
     } finally {

@@ -43,6 +43,22 @@ function spanOf(run: string, n: number): ReadableSpan {
   };
 }
 
+/** What the store holds of one span. */
+export interface LedgerRow {
+  n: number;
+  content: string;
+  copies: number;
+}
+
+/** "0", or "1234: 7, 8, 9": never the whole list, whose difference to an empty one an assertion would draw line by line. */
+type Fault = string;
+export type LedgerFaults = Readonly<Record<"lost" | "doubled" | "changed" | "unknown", Fault>>;
+export const NO_FAULTS: LedgerFaults = { lost: "0", doubled: "0", changed: "0", unknown: "0" };
+
+function faultOf(numbers: readonly number[]): Fault {
+  return numbers.length === 0 ? "0" : `${numbers.length}: ${numbers.slice(0, 10).join(", ")}`;
+}
+
 export class Ledger {
   readonly run: string;
   readonly #accepted = new Set<number>();
@@ -83,19 +99,14 @@ export class Ledger {
     }
   }
 
-  /** Compares with the rows `[n, content, copies]` of the store. Empty lists: every promise was kept. */
-  compare(rows: readonly { n: number; content: string; copies: number }[]): {
-    lost: number[];
-    doubled: number[];
-    changed: number[];
-    unknown: number[];
-  } {
-    const found = new Map(rows.map((row) => [row.n, row]));
+  /** Compares with the rows of the store: how many spans break a promise, and the first few of each. */
+  compare(rows: readonly LedgerRow[]): LedgerFaults {
+    const found = new Set(rows.map((row) => row.n));
     return {
-      lost: [...this.#accepted].filter((n) => !found.has(n)),
-      doubled: rows.filter((row) => row.copies !== 1).map((row) => row.n),
-      changed: rows.filter((row) => row.content !== hex(`${this.run}/content/${row.n}`, 40)).map((row) => row.n),
-      unknown: rows.filter((row) => !this.#sent.has(row.n)).map((row) => row.n),
+      lost: faultOf([...this.#accepted].filter((n) => !found.has(n))),
+      doubled: faultOf(rows.filter((row) => row.copies !== 1).map((row) => row.n)),
+      changed: faultOf(rows.filter((row) => row.content !== hex(`${this.run}/content/${row.n}`, 40)).map((row) => row.n)),
+      unknown: faultOf(rows.filter((row) => !this.#sent.has(row.n)).map((row) => row.n)),
     };
   }
 }

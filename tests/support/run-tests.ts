@@ -39,8 +39,14 @@ async function runFiles(paths: readonly string[], concurrency: number): Promise<
     if (skip === undefined || skip === false) counts.passed += 1;
     else counts.skipped += 1;
   });
-  stream.on("test:fail", ({ details }) => {
-    if (details.type !== "suite") counts.failed += 1;
+  stream.on("test:fail", ({ name, details }) => {
+    if (details.type === "suite") return;
+    counts.failed += 1;
+    // A file whose process ended otherwise than by its tests (out of memory, say) has nothing else to show.
+    const ending = details.error as Error & { exitCode?: number | null; signal?: string | null }; // as: node sets both on such an error
+    if (ending.signal != null || (ending.exitCode ?? 0) > 1) {
+      process.stdout.write(`*** ${name} ended with ${ending.signal ?? `status ${String(ending.exitCode)}`}\n`);
+    }
   });
   const report = stream.compose(spec);
   for await (const piece of report) process.stdout.write(String(piece));
