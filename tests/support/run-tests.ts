@@ -44,9 +44,7 @@ async function runFiles(paths: readonly string[], concurrency: number): Promise<
     counts.failed += 1;
     // A file whose process ended otherwise than by its tests (out of memory, say) has nothing else to show.
     const ending = details.error as Error & { exitCode?: number | null; signal?: string | null }; // as: node sets both on such an error
-    if (ending.signal != null || (ending.exitCode ?? 0) > 1) {
-      process.stdout.write(`*** ${name} ended with ${ending.signal ?? `status ${String(ending.exitCode)}`}\n`);
-    }
+    if (typeof ending.signal === "string") process.stdout.write(`*** the process of ${name} ended with ${ending.signal}\n`);
   });
   const report = stream.compose(spec);
   for await (const piece of report) process.stdout.write(String(piece));
