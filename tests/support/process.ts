@@ -108,9 +108,12 @@ export async function watchCallchain(child: ChildProcess, limitMs = START_LIMIT_
   };
 }
 
-/** Asks until the check passes; its last error after the limit. */
-export async function eventually<T>(check: () => Promise<T>, limitMs = 10_000): Promise<T> {
-  const untilMs = Date.now() + limitMs;
+/** Only a test that fails waits this long. */
+const PATIENCE_MS = 90_000;
+
+/** Asks until the check passes; its last error when patience ends. */
+export async function eventually<T>(check: () => Promise<T>): Promise<T> {
+  const untilMs = Date.now() + PATIENCE_MS;
   for (;;) {
     try {
       return await check();
@@ -119,6 +122,13 @@ export async function eventually<T>(check: () => Promise<T>, limitMs = 10_000): 
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
+}
+
+/** Waits for a condition; `what` names it where patience ends first. */
+export function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  return eventually(async () => {
+    if (!(await isSo())) throw new Error(`not yet: ${what}`);
+  });
 }
 
 /** GET as JSON; any other status than 200 is an error with the body. */
