@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parse as parseYaml } from "yaml";
 import { InvalidError, messageOf } from "../span/errors.ts";
+import { Secret } from "./secret.ts";
 
 export interface Setting<T> {
   /** Where it is not given. */
@@ -58,6 +59,13 @@ export const setting = {
     accepted: "true or false",
     isSwitch: true,
     parse: (text) => (text === "true" ? true : text === "false" ? false : undefined),
+  }),
+  /** Empty where it is not given. Better in the environment than in a flag, which every user of the machine can see. */
+  secret: (help: string): Setting<Secret> => ({
+    fallback: new Secret(""),
+    help,
+    accepted: "a text",
+    parse: (text) => new Secret(text),
   }),
   oneOf: <T extends string>(values: readonly T[], fallback: T, help: string): Setting<T> => ({
     fallback,
