@@ -1,5 +1,8 @@
 /** Server settings of the engine, given to chDB as a configuration file when it opens. */
 
+/** A block of 200,000 spans is about 18 MB as LZ4, and merging is what makes larger parts. */
+const YOUNG_PART_MB_MAX = 32;
+
 export interface EngineLimits {
   /** The engine refuses allocations past this (MEMORY_LIMIT_EXCEEDED, 241). Its own code and libraries come on top: about 250 MB. */
   readonly memoryBytesMax: number;
@@ -23,6 +26,14 @@ export function serverConfig(limits: EngineLimits): string {
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <query_condition_cache_size>${16 * megabyte}</query_condition_cache_size>
   <compiled_expression_cache_size>${16 * megabyte}</compiled_expression_cache_size>
+  <compression>
+    <case>
+      <min_part_size>${YOUNG_PART_MB_MAX * megabyte}</min_part_size>
+      <min_part_size_ratio>0</min_part_size_ratio>
+      <method>zstd</method>
+      <level>1</level>
+    </case>
+  </compression>
   <merge_tree>
     <fsync_after_insert>1</fsync_after_insert>
     <fsync_part_directory>1</fsync_part_directory>
