@@ -49,7 +49,7 @@ export async function openKafkaAppender(options: KafkaLogOptions): Promise<SpanL
 }
 
 /** The client answers an unknown topic with an error of its own that carries no code. */
-function isTopicMissing(error: unknown): boolean {
+export function isTopicMissing(error: unknown): boolean {
   return hasKafkaError(error, "UNKNOWN_TOPIC_OR_PARTITION") || describeKafkaError(error).startsWith("Unknown topic ");
 }
 

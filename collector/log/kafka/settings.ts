@@ -4,14 +4,20 @@ import type { ConfigOf } from "@callchain/schemas/runtime/config.ts";
 
 const MIB = 1024 * 1024;
 
-/** Largest epoch: log partitions are epoch * 65,536 + Kafka partition, in 32 bits. */
 const EPOCH_MAX = 65_535;
+const PARTITIONS_PER_EPOCH = 65_536;
 
 export const kafkaSettings = {
   kafkaBrokers: setting.list(["127.0.0.1:9092"], "Kafka brokers to start from, host:port separated by commas (127.0.0.1:9092)"),
   kafkaTopic: setting.text("otlp_spans", "topic of OTLP protobuf requests, as otelcol's kafkaexporter writes it (otlp_spans)"),
   kafkaDeadLetterTopic: setting.text("otlp_spans_dead", "topic of records that cannot be decoded (otlp_spans_dead)"),
   kafkaGroup: setting.text("callchain-write", "consumer group that shares the partitions out among writers (callchain-write)"),
+  kafkaSessionMs: setting.wholeNumber(
+    15_000,
+    1_000,
+    300_000,
+    "a writer that is not heard of for so long, in ms, loses its partitions to the others (15000)",
+  ),
   kafkaEpoch: setting.wholeNumber(
     0,
     0,
@@ -37,3 +43,12 @@ export const kafkaSettings = {
 };
 
 export type KafkaConfig = ConfigOf<typeof kafkaSettings>;
+
+/** The log partition that rows keep, in 32 bits: epoch * 65,536 + Kafka partition. Rows of another epoch are other partitions. */
+export function logPartitionOf(config: KafkaConfig, partition: number): number {
+  return config.kafkaEpoch * PARTITIONS_PER_EPOCH + partition;
+}
+
+export function kafkaPartitionOf(logPartition: number): number {
+  return logPartition % PARTITIONS_PER_EPOCH;
+}
