@@ -104,7 +104,9 @@ class OtlpGrpc {
     const misdirected = this.#misdirectionOf(headers);
     if (misdirected !== null) {
       this.#intake.refuseAs("grpc", String(misdirected.status), misdirected.message);
-      respondOnly(stream, { ":status": misdirected.status, "content-type": "text/plain", ...misdirected.headers });
+      stream.respond({ ":status": misdirected.status, "content-type": "text/plain; charset=utf-8", ...misdirected.headers });
+      stream.end(`${misdirected.message}\n`);
+      stopSending(stream);
       return;
     }
     const path = String(headers[":path"]);
@@ -208,12 +210,16 @@ function respondStatus(stream: ServerHttp2Stream, status: GrpcStatus): void {
   respondOnly(stream, { ...RESPONSE_HEADERS, ...statusTrailers(status) });
 }
 
-/** Headers and the end at once; a sender still sending is told to stop (RFC 9113, 8.1). */
+/** Headers and the end at once. */
 function respondOnly(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
   if (stream.headersSent || stream.destroyed) return;
   stream.respond(headers, { endStream: true });
-  if (!stream.readableEnded) {
-    stream.resume();
-    stream.close(constants.NGHTTP2_NO_ERROR);
-  }
+  stopSending(stream);
+}
+
+/** A sender that is answered and still sending is told to stop (RFC 9113, 8.1). */
+function stopSending(stream: ServerHttp2Stream): void {
+  if (stream.readableEnded) return;
+  stream.resume();
+  stream.close(constants.NGHTTP2_NO_ERROR);
 }

@@ -50,6 +50,13 @@ function spanOf(run: string, n: number): ReadableSpan {
   };
 }
 
+/** Spans of a run as an ExportTraceServiceRequest in protobuf. */
+export function encodeSpans(run: string, numbers: readonly number[]): Uint8Array<ArrayBuffer> {
+  const body = ProtobufTraceSerializer.serializeRequest(numbers.map((n) => spanOf(run, n)));
+  if (body === undefined) throw new Error("the serializer returned nothing");
+  return new Uint8Array(body);
+}
+
 /** What the store holds of one span. */
 interface StoredSpan {
   readonly n: number;
@@ -118,13 +125,12 @@ export class Ledger {
     const first = this.#next;
     const numbers = Array.from({ length: spanCount }, (_, index) => first + index);
     this.#next += spanCount;
-    const body = ProtobufTraceSerializer.serializeRequest(numbers.map((n) => spanOf(this.run, n)));
-    if (body === undefined) throw new Error("the serializer returned nothing");
+    const body = encodeSpans(this.run, numbers);
     this.#mark(first, spanCount, SENT);
     const response = await fetch(`${endpoint}/v1/traces`, {
       method: "POST",
       headers: { "content-type": "application/x-protobuf" },
-      body: new Uint8Array(body),
+      body,
       ...(signal === undefined ? {} : { signal }),
     });
     const answer = Buffer.from(await response.arrayBuffer());

@@ -1,5 +1,5 @@
 /** Group commit: requests that arrive while a batch is being synced wait and share the next write and fdatasync. */
-import type { FileHandle } from "node:fs/promises";
+import { statfs, type FileHandle } from "node:fs/promises";
 import { messageOf, Failure } from "@callchain/schemas/span/errors.ts";
 import type { LogRecord } from "@callchain/schemas/span/ports.ts";
 import { FRAME_BYTES, encodeFrameHead } from "./format.ts";
@@ -10,6 +10,9 @@ import type { Segments } from "./segments.ts";
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const RETRY_AFTER_FULL_MS = 1_000;
 const RETRY_AFTER_FAULT_MS = 5_000;
+/** Free space is looked at again after so many bytes or milliseconds. */
+const FREE_CHECK_BYTES = 4 * 1024 * 1024;
+const FREE_CHECK_MS = 200;
 
 interface Pending {
   readonly value: Uint8Array;
@@ -21,6 +24,9 @@ interface CommitterOptions {
   readonly segments: Segments;
   /** Unreleased and queued bytes together stay at or below this. */
   readonly capBytes: number;
+  /** Nothing is taken while the file system of `dir` has less than this free, beside what is being written. */
+  readonly freeBytesMin: number;
+  readonly dir: string;
   /** A segment that has reached this size is sealed. */
   readonly segmentBytes: number;
   readonly nextOffset: bigint;
@@ -46,6 +52,9 @@ export class Committer {
   #running: Promise<void> | null = null;
   #committing: Promise<void> | null = null;
   #isClosed = false;
+  /** What may be written before free space is looked at again, and until when. */
+  #checkedBytes = 0;
+  #checkedUntilMs = 0;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -63,7 +72,7 @@ export class Committer {
 
   append(value: Uint8Array): Promise<void> {
     if (this.#isClosed) {
-      return Promise.reject(new Failure("unavailable", "the log is closing", { retryAfterMs: RETRY_AFTER_FAULT_MS }));
+      return Promise.reject(unavailable("the log is closing"));
     }
     const bytes = FRAME_BYTES + value.length;
     const { capBytes } = this.#options;
@@ -129,6 +138,7 @@ export class Committer {
     let bytes = 0;
     for (const pending of batch) bytes += FRAME_BYTES + pending.value.length;
     try {
+      await this.#checkFree(bytes);
       const records = await this.#store(batch, bytes);
       this.counts.recordCount += records.length;
       this.counts.byteCount += bytes;
@@ -139,10 +149,26 @@ export class Committer {
     } catch (error) {
       this.counts.failedCount += batch.length;
       this.#queuedBytes -= bytes;
-      const message = `the log cannot be written: ${messageOf(error)}`;
-      const failure = new Failure("unavailable", message, { cause: error, retryAfterMs: RETRY_AFTER_FAULT_MS });
+      const failure = error instanceof Failure ? error : unavailable(`the log cannot be written: ${messageOf(error)}`, error);
       for (const pending of batch) pending.reject(failure);
     }
+  }
+
+  /** A log that takes the last of the disk leaves nothing to store its records with, and so could never be emptied again. */
+  async #checkFree(bytes: number): Promise<void> {
+    const { dir, freeBytesMin } = this.#options;
+    this.#checkedBytes -= bytes;
+    if (freeBytesMin === 0 || (this.#checkedBytes >= 0 && performance.now() < this.#checkedUntilMs)) return;
+    const { bavail, bsize } = await statfs(dir);
+    const freeBytes = bavail * bsize;
+    if (freeBytes < freeBytesMin + bytes) {
+      this.#checkedBytes = 0;
+      throw unavailable(
+        `the disk of ${dir} is full: ${freeBytes} bytes are free, and the log leaves ${freeBytesMin} for storing what it holds`,
+      );
+    }
+    this.#checkedBytes = FREE_CHECK_BYTES;
+    this.#checkedUntilMs = performance.now() + FREE_CHECK_MS;
   }
 
   /** Writes and syncs one batch. On failure nothing of it remains in the part of the file that is read. */
@@ -205,6 +231,10 @@ export class Committer {
       await this.#segments.seal();
     }
   }
+}
+
+function unavailable(message: string, cause?: unknown): Failure {
+  return new Failure("unavailable", message, { cause, retryAfterMs: RETRY_AFTER_FAULT_MS });
 }
 
 async function writeFully(file: FileHandle, pieces: readonly Uint8Array[], bytes: number, position: number): Promise<void> {

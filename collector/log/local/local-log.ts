@@ -25,6 +25,8 @@ import { Tail } from "./tail.ts";
 
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN = 64 * 1024;
+/** A block of spans on its way in, as a file and as a part, with room for a merge. */
+const FREE_BYTES_MIN = 256 * 1024 * 1024;
 const TAIL_BYTES = 32 * 1024 * 1024;
 const OFFSETS_PER_MS = 1024n;
 
@@ -33,6 +35,8 @@ export interface LocalLogOptions {
   readonly dir: string;
   /** Records not yet released take at most this much disk; then appends are refused as "overloaded". */
   readonly capBytes: number;
+  /** While the disk has less than this free, appends are refused as "unavailable". Default 256 MiB. */
+  readonly freeBytesMin?: number;
   /** A segment of this size is followed by the next. Default: 64 MiB, or an eighth of the cap. */
   readonly segmentBytes?: number;
   /** How much of the newest records is kept in memory for the reader. Default 32 MiB. */
@@ -90,6 +94,8 @@ class LocalLog implements SpanLogAppender, SpanLogReader, Running {
     this.#committer = new Committer({
       segments,
       capBytes,
+      dir: options.dir,
+      freeBytesMin: options.freeBytesMin ?? FREE_BYTES_MIN,
       segmentBytes,
       nextOffset: this.#firstOffset,
       onCommit: (records, bytes) => {
