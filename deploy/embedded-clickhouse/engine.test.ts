@@ -286,6 +286,17 @@ test("an error in the middle of the rows does not look like their end", async ()
   assert.match(raw.text, /__exception__\r\n[0-9a-f]{16}\r\nCode: 395.*too far.*\n\d+ [0-9a-f]{16}\r\n__exception__\r\n$/s);
 });
 
+test("an answer that is wanted whole is whole or an error with a status", async () => {
+  const query = "SELECT throwIf(number = 3000000, 'too far') AS x, number FROM numbers(4000000)";
+  const failed = await send("/?wait_end_of_query=1&max_threads=1", { body: `${query} FORMAT TSV` });
+  assert.equal(failed.status, 500);
+  assert.match(failed.text, /^Code: 395\..*too far/);
+  const rows = await send("/?wait_end_of_query=1&default_format=JSON", { body: "SELECT number FROM numbers(300000)" });
+  assert.equal(rows.status, 200);
+  assert.match(rows.text, /"rows": 300000,/);
+  assert.match(String(rows.headers["x-clickhouse-summary"]), /"read_rows":"300000"/);
+});
+
 test("an id that is running is refused, and free again when its statement was cancelled", async () => {
   const leaving = new AbortController();
   const long = client.query({

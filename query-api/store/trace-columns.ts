@@ -29,7 +29,8 @@ export interface TraceColumns {
 /** null where no span of the trace is stored. */
 export async function readTraceColumns(id: TraceId, { database, signal }: Asking): Promise<TraceColumns | null> {
   const startedMs = performance.now();
-  const settings = { optimize_read_in_order: 0 };
+  // Held whole here anyway: the engine need not stream it.
+  const settings = { optimize_read_in_order: 0, wait_end_of_query: 1 };
   const chunks: Uint8Array[] = [];
   for await (const chunk of await database.stream(SQL, { params: { id }, signal, timeoutMs: TIMEOUT_MS, settings }))
     chunks.push(chunk);

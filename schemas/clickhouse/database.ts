@@ -79,6 +79,9 @@ const READER_SETTINGS: ClickHouseSettings = {
 const ROW_SETTINGS: ClickHouseSettings = {
   /** An error after the first rows must not look like a short answer. */
   wait_end_of_query: 1,
+  /** An answer held whole has its bounds, and threads to format it would cost more than they save. */
+  max_result_bytes: "200000000",
+  output_format_parallel_formatting: 0,
   output_format_json_quote_64bit_integers: 1,
   output_format_json_quote_denormals: 0,
 };

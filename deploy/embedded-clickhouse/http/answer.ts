@@ -168,9 +168,9 @@ async function breakOff(
  * The rows and bytes read, from the end of an answer in a format that states them. chDB's addon does not hand them out, so answers in
  * other formats carry 0.
  */
-function statisticsOf(format: string, body: Buffer): { readRows?: number; readBytes?: number } {
+export function statisticsOf(format: string, body: Uint8Array): { readRows?: number; readBytes?: number } {
   if (!/^JSON/i.test(format)) return {};
-  const end = body.toString("latin1", Math.max(0, body.length - 256));
+  const end = Buffer.from(body.subarray(-256)).toString("latin1");
   const match = /"rows_read": ?"?(\d+)"?,\s*"bytes_read": ?"?(\d+)"?/.exec(end);
   return match === null ? {} : { readRows: Number(match[1]), readBytes: Number(match[2]) };
 }

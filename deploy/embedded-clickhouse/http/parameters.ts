@@ -8,6 +8,8 @@ export interface RequestParameters {
   readonly defaultFormat: string | null;
   readonly isCompressionEnabled: boolean;
   readonly compressionLevel: number;
+  /** `wait_end_of_query`: the client wants its answer whole or not at all. */
+  readonly isWhole: boolean;
   /** Query parameters (`param_x=`), escaped by the rules of TSV as they came. */
   readonly params: ReadonlyMap<string, string>;
   readonly settings: ReadonlyMap<string, string>;
@@ -16,7 +18,7 @@ export interface RequestParameters {
 /** Meant for the HTTP layer of a server, without a meaning or an effect here. */
 const IGNORED: ReadonlySet<string> = new Set(
   (
-    "user password quota_key stacktrace wait_end_of_query buffer_size add_http_cors_header " +
+    "user password quota_key stacktrace buffer_size add_http_cors_header " +
     "client_protocol_version send_progress_in_http_headers http_headers_progress_interval_ms " +
     "http_response_buffer_size cancel_http_readonly_queries_on_client_close"
   ).split(" "),
@@ -49,12 +51,15 @@ export function readParameters(search: Iterable<readonly [string, string]>): Req
     defaultFormat: known.get("default_format") || null,
     isCompressionEnabled: isOn(known.get("enable_http_compression")),
     compressionLevel: Number.isInteger(level) && level >= 1 && level <= 9 ? level : 3,
+    isWhole: isOn(known.get("wait_end_of_query")),
     params,
     settings,
   };
 }
 
-const KNOWN: ReadonlySet<string> = new Set(["query", "query_id", "database", "default_format", "enable_http_compression"]);
+const KNOWN: ReadonlySet<string> = new Set(
+  "query query_id database default_format enable_http_compression wait_end_of_query".split(" "),
+);
 
 function isOn(value: string | undefined): boolean {
   return value === "1" || value === "true";

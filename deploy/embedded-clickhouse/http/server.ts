@@ -10,7 +10,7 @@ import { ID_SETTING } from "../engine/server-config.ts";
 import { refuseOutside } from "../sql/outside.ts";
 import { parseStatement, type Statement } from "../sql/statement.ts";
 import { tokensOf } from "../sql/tokens.ts";
-import { sendAnswer, sendError, sendStream, type AnswerHead } from "./answer.ts";
+import { sendAnswer, sendError, sendStream, statisticsOf, type AnswerHead } from "./answer.ts";
 import { openBody, STATEMENT_BYTES_MAX, type Body } from "./body.ts";
 import { refuseForeign } from "./guard.ts";
 import { readParameters, type RequestParameters } from "./parameters.ts";
@@ -93,7 +93,7 @@ async function answerStatement(engine: Engine, request: IncomingMessage, respons
     version: engine.version,
     gzipLevel: acceptsGzip(request, parameters) ? parameters.compressionLevel : null,
   };
-  await dispatch({ engine, response, statement, context, answerHead, head, body, isInUrl });
+  await dispatch({ engine, response, statement, context, answerHead, head, body, isInUrl, isWhole: parameters.isWhole });
 }
 
 interface Job {
@@ -106,6 +106,8 @@ interface Job {
   readonly head: Buffer;
   readonly body: Body;
   readonly isInUrl: boolean;
+  /** The answer is wanted whole or not at all. */
+  readonly isWhole: boolean;
 }
 
 async function dispatch(job: Job): Promise<void> {
@@ -122,7 +124,7 @@ async function dispatch(job: Job): Promise<void> {
       );
     throw new EngineError(ERROR.QUERY_IS_TOO_LARGE, `The statement is longer than ${STATEMENT_BYTES_MAX} bytes.`);
   }
-  if (statement.kind === "select") {
+  if (statement.kind === "select" && !job.isWhole) {
     const { formatAt, end } = statement;
     const before = job.head.toString("utf8", 0, formatAt ?? end);
     const after =
@@ -135,6 +137,7 @@ async function dispatch(job: Job): Promise<void> {
     statement.kind === "kill" ? killText(job.head, statement.idsAt, statement.end) : job.head.toString("utf8", 0, statement.end);
   const done = await job.engine.run(sql, classOf(statement.kind), job.context);
   sendAnswer(job.response, job.answerHead, done.bytes, {
+    ...statisticsOf(job.answerHead.format, done.bytes),
     resultRows: done.rowCount,
     resultBytes: done.bytes.length,
     elapsedMs: done.elapsedMs,
@@ -152,8 +155,8 @@ function killText(head: Buffer, idsAt: readonly number[], end: number): string {
   return text + head.toString("utf8", from, end);
 }
 
-function classOf(kind: "question" | "kill" | "insert_select" | "change"): StatementClass {
-  if (kind === "question") return "read";
+function classOf(kind: "select" | "question" | "kill" | "insert_select" | "change"): StatementClass {
+  if (kind === "select" || kind === "question") return "read";
   if (kind === "kill") return "control";
   return kind === "insert_select" ? "insert" : "change";
 }
