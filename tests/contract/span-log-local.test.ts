@@ -9,11 +9,12 @@ const logger = openLog("test", "silent");
 
 for (const [name, sizes] of [
   ["local log", {}],
-  ["local log of small segments, without memory", { segmentBytes: 512, tailBytes: 0 }],
+  ["local log of small segments", { segmentBytes: 512 }],
 ] as const) {
   testSpanLog(name, async () => {
     const dir = await mkdtemp(join(tmpdir(), "callchain-log-"));
     return {
+      partitionCount: 1,
       open: () => openLocalLog({ dir, capBytes: 64 * 1024 * 1024, logger, ...sizes }),
       remove: () => rm(dir, { recursive: true, force: true }),
     };

@@ -10,6 +10,7 @@ import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { findChromium } from "./chromium.ts";
+import { findKafka } from "./kafka-jars.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const { values } = parseArgs({ options: { only: { type: "string" }, full: { type: "boolean", default: false } } });
@@ -25,6 +26,11 @@ const { missing } = findChromium({ install: true });
 if (missing !== undefined) {
   process.stdout.write(`\n*** NO BROWSER: ${missing}\n*** The page's tests are skipped.\n\n`);
   if (process.env["CI"] === "true") throw new Error("with CI=true a browser is required");
+}
+const kafka = findKafka({ install: true });
+if (kafka.missing !== undefined) {
+  process.stdout.write(`\n*** NO KAFKA: ${kafka.missing}\n*** The tests that need a broker are skipped.\n\n`);
+  if (process.env["CI"] === "true") throw new Error("with CI=true Java 17 and Maven, for Apache Kafka, are required");
 }
 if (values.full) process.env["CALLCHAIN_FAULT_FORM"] = "full";
 
