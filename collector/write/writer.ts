@@ -7,18 +7,25 @@ import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import type { Registry } from "@callchain/schemas/runtime/metrics.ts";
-import { messageOf } from "@callchain/schemas/span/errors.ts";
-import type { LogConsumer, LogRecord, SpanLogReader } from "@callchain/schemas/span/ports.ts";
+import { Failure, messageOf } from "@callchain/schemas/span/errors.ts";
+import type { DeadLetterBox, LogConsumer, LogRecord, SpanLogReader } from "@callchain/schemas/span/ports.ts";
+import { BlockPool } from "./block-pool.ts";
+import { deadLetterTable } from "./dead-letter-table.ts";
 import { PartitionWriter, type WriteLimits } from "./partition-writer.ts";
 import { registerWriteMetrics } from "./write-metrics.ts";
 
 export interface WriterOptions {
   readonly log: SpanLogReader;
-  /** With the role "writer"; the schema is migrated. */
-  readonly database: SpanDatabase;
+  /**
+   * With the role "writer"; the schema is migrated. Several are the shards of a cluster: log partition p is stored on shard p % count and
+   * there alone, since only one server can compare and swap.
+   */
+  readonly database: SpanDatabase | readonly SpanDatabase[];
   readonly metrics: Registry;
   readonly logger: Log;
   readonly limits?: Partial<WriteLimits>;
+  /** Where records go that cannot be decoded. Default: the table dead_letters. */
+  readonly deadLetters?: DeadLetterBox;
   /** The same for all writers of one log, and different for logs that share a ClickHouse server. */
   readonly queryIdPrefix?: string;
 }
@@ -31,6 +38,8 @@ export const DEFAULT_WRITE_LIMITS: WriteLimits = {
   insertIntervalMinMs: 250,
   busyRowsMin: 5_000,
   insertTimeoutMs: 120_000,
+  insertCountMax: 2,
+  memoryBytesMax: 384 * 1024 * 1024,
 };
 
 /** Begins to write; `stop` stores what was taken from the log, then lets it go. What the log still holds is for the next start. */
@@ -38,16 +47,34 @@ export function startWriter(options: WriterOptions): Running {
   return new Writer(options);
 }
 
+/** One database and what the partitions that are stored in it share. */
+interface Shard {
+  readonly database: SpanDatabase;
+  readonly pool: BlockPool;
+  readonly deadLetters: DeadLetterBox;
+  readonly partitions: Map<number, PartitionWriter>;
+}
+
 class Writer implements LogConsumer, Running {
   readonly #options: WriterOptions;
+  readonly #limits: WriteLimits;
   readonly #metrics: ReturnType<typeof registerWriteMetrics>;
-  readonly #partitions = new Map<number, PartitionWriter>();
+  readonly #shards: readonly Shard[];
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#limits = { ...DEFAULT_WRITE_LIMITS, ...options.limits };
     this.#metrics = registerWriteMetrics(options.metrics);
+    const databases = [options.database].flat();
+    const { memoryBytesMax, insertCountMax } = this.#limits;
+    this.#shards = databases.map((database) => ({
+      database,
+      pool: new BlockPool(memoryBytesMax / databases.length, insertCountMax),
+      deadLetters: options.deadLetters ?? deadLetterTable(database),
+      partitions: new Map(),
+    }));
     this.#ended = options.log.consume(this, this.#stopping.signal).catch((error: unknown) => {
       options.logger.error({ reason: messageOf(error) }, "the log's reader ended");
     });
@@ -68,12 +95,16 @@ class Writer implements LogConsumer, Running {
   }
 
   async revoke(partition: number): Promise<void> {
-    await this.#partitions.get(partition)?.revoke();
-    this.#partitions.delete(partition);
+    const { partitions, pool } = this.#shardOf(partition);
+    const writer = partitions.get(partition);
+    // First: should the partition come back at once, it gets a writer of its own, and the query id keeps the two apart.
+    partitions.delete(partition);
+    pool.setPartitionCount(partitions.size);
+    await writer?.revoke();
   }
 
   async stop(): Promise<void> {
-    const writers = [...this.#partitions.values()];
+    const writers = this.#shards.flatMap(({ partitions }) => [...partitions.values()]);
     const limit = AbortSignal.timeout(STOP_FLUSH_MS);
     const expired = new Promise<void>((resolve) => {
       limit.addEventListener("abort", () => resolve());
@@ -83,20 +114,30 @@ class Writer implements LogConsumer, Running {
     await this.#ended;
   }
 
+  #shardOf(partition: number): Shard {
+    const shard = this.#shards[partition % this.#shards.length];
+    if (shard === undefined) throw new Failure("internal", "the writer was given no database");
+    return shard;
+  }
+
   #writerOf(partition: number): PartitionWriter {
-    const known = this.#partitions.get(partition);
+    const { database, pool, deadLetters, partitions } = this.#shardOf(partition);
+    const known = partitions.get(partition);
     if (known !== undefined) return known;
-    const { database, logger, limits, log, queryIdPrefix } = this.#options;
+    const { logger, log, queryIdPrefix } = this.#options;
     const writer = new PartitionWriter({
       partition,
       database,
       logger,
       metrics: this.#metrics,
-      limits: { ...DEFAULT_WRITE_LIMITS, ...limits },
+      limits: this.#limits,
       queryId: `${queryIdPrefix ?? "callchain-write"}-${partition}`,
+      deadLetters,
+      pool,
       onStored: (position) => log.release(position),
     });
-    this.#partitions.set(partition, writer);
+    partitions.set(partition, writer);
+    pool.setPartitionCount(partitions.size);
     return writer;
   }
 }

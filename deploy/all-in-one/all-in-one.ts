@@ -5,7 +5,6 @@
  *
  * Parts start from the engine up and stop in reverse: the faces first, then the writer, which stores what was accepted; the engine last.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openLocalLog } from "@callchain/collector/log/local/local-log.ts";
 import { startReceivers } from "@callchain/collector/receive/receivers.ts";
@@ -20,6 +19,8 @@ import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { openMetrics } from "@callchain/schemas/runtime/metrics.ts";
 import { startEmbeddedClickHouse } from "../embedded-clickhouse/supervisor.ts";
+import { findPage } from "../page.ts";
+import { refuseOpenAddresses } from "../roles/open-listen.ts";
 import type { AllInOneConfig } from "./settings.ts";
 
 export interface AllInOne extends Running {
@@ -29,11 +30,10 @@ export interface AllInOne extends Running {
   readonly engineUrl: string;
 }
 
-/** Where `npm start` builds the page. */
-const UI_DIR = join(import.meta.dirname, "../../ui/dist");
-
 /** Rejects with a Failure that names the port, directory or part that could not be had; what had started by then is stopped. */
 export async function startAllInOne(config: AllInOneConfig, log: Log): Promise<AllInOne> {
+  const { queryAddress, otlpHttpAddress, otlpGrpcAddress } = config;
+  refuseOpenAddresses({ queryAddress, otlpHttpAddress, otlpGrpcAddress }, config.insecureListen);
   const lifecycle = new Lifecycle(log);
   try {
     const urls = await startParts(config, log, lifecycle);
@@ -58,7 +58,7 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
   );
   const writerDatabase = openDatabase({ url: engine.url, role: "writer" });
   lifecycle.add("writer's database", { stop: () => writerDatabase.close() });
-  await migrate(writerDatabase, log);
+  await migrate(writerDatabase, log, config.retentionDays === null ? {} : { retention: config.retentionDays });
   const readerDatabase = openDatabase({ url: engine.url, role: "reader" });
   lifecycle.add("reader's database", { stop: () => readerDatabase.close() });
   const spanLog = lifecycle.add(
@@ -91,10 +91,11 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
     await startQueryServer({
       address: config.queryAddress,
       database: readerDatabase,
-      uiDir: existsSync(UI_DIR) ? UI_DIR : null,
+      uiDir: findPage(),
       ingest: () => ({ otlpHttpUrl: receivers.httpUrl, otlpGrpcUrl: receivers.grpcUrl, ...receivers.report() }),
       metrics,
       logger: log.child({ part: "query" }),
+      allowedHosts: config.allowedHosts,
     }),
   );
   return { queryUrl: query.url, otlpHttpUrl: receivers.httpUrl, otlpGrpcUrl: receivers.grpcUrl, engineUrl: engine.url };

@@ -10,11 +10,14 @@ export function reportFailure(error: unknown): void {
 }
 
 /**
- * Waits for Ctrl-C (or SIGTERM, SIGHUP), then stops what runs. A second signal ends the process at once: what was acknowledged is in the log
- * and is stored at the next start.
+ * Waits for Ctrl-C (or SIGTERM, SIGHUP), or for `failed` to reject, then stops what runs. A second signal ends the process at once: what
+ * was acknowledged is in the log and is stored at the next start. Rejects with what `failed` rejects with.
  */
-export async function runUntilSignal(running: Running): Promise<void> {
-  await new Promise<void>((resolve) => {
+export async function runUntilSignal(
+  running: Running,
+  failed: Promise<never> = new Promise<never>(() => undefined),
+): Promise<void> {
+  const signalled = new Promise<void>((resolve) => {
     let isStopping = false;
     const onSignal = (): void => {
       if (isStopping) process.exit(130);
@@ -24,5 +27,9 @@ export async function runUntilSignal(running: Running): Promise<void> {
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   });
-  await running.stop();
+  try {
+    await Promise.race([signalled, failed]);
+  } finally {
+    await running.stop();
+  }
 }

@@ -51,8 +51,11 @@ export interface SpanDatabase {
 }
 
 export interface DatabaseOptions {
-  /** May carry a database as its path: `http://127.0.0.1:8123/callchain`. */
   readonly url: string;
+  /** Where unqualified names are looked up; left out, the user's own default database. */
+  readonly database?: string;
+  /** PEM of the authorities that an https server is checked against, in place of Node's own. */
+  readonly caPem?: Buffer;
   readonly username?: string;
   readonly password?: string;
   /** A reader cannot write, and is held to limits of time, memory and result; the server's own profile may be narrower. */
@@ -74,6 +77,8 @@ const READER_SETTINGS: ClickHouseSettings = {
   max_bytes_before_external_group_by: "200000000",
   max_bytes_before_external_sort: "200000000",
   max_threads: 2,
+  /** On a cluster a sub-select over the Distributed face is answered once, for all shards (schema-layout.ts). */
+  distributed_product_mode: "global",
 };
 
 const ROW_SETTINGS: ClickHouseSettings = {
@@ -105,6 +110,8 @@ class HttpDatabase implements SpanDatabase {
     this.#address = url.origin;
     this.#client = createClient({
       url,
+      ...(options.database === undefined ? {} : { database: options.database }),
+      ...(options.caPem === undefined ? {} : { tls: { ca_cert: options.caPem } }),
       ...(options.username === undefined ? {} : { username: options.username }),
       ...(options.password === undefined ? {} : { password: options.password }),
       application: "callchain",

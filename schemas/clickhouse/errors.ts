@@ -9,6 +9,7 @@ export const CLICKHOUSE_CODE = {
   queryWithSameIdIsRunning: 216,
   valueIsNonZero: 395,
   unknownTable: 60,
+  unknownDatabase: 81,
   queryWasCancelled: 394,
 } as const;
 
@@ -35,6 +36,8 @@ const BY_CODE: ReadonlyMap<number, Classification> = new Map([
   [209, { code: "unavailable", says: "ClickHouse lost a connection", retryAfterMs: 1000 }],
   [210, { code: "unavailable", says: "ClickHouse lost a connection", retryAfterMs: 1000 }],
   [236, { code: "unavailable", says: "ClickHouse is shutting down", retryAfterMs: 1000 }],
+  [60, { code: "unavailable", says: "the schema is not there: run callchain migrate", retryAfterMs: 5000 }],
+  [81, { code: "unavailable", says: "the database is not there: run callchain migrate", retryAfterMs: 5000 }],
   [427, { code: "invalid", says: "the regular expression cannot be compiled (RE2 syntax)" }],
   [516, { code: "internal", says: "ClickHouse refused the credentials; check user and password of its URL" }],
   [497, { code: "internal", says: "the ClickHouse user lacks a grant it needs" }],

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const CLI = join(ROOT, "deploy/cli/main.ts");
+export const CLI = join(ROOT, "deploy/cli/main.ts");
 const START_LIMIT_MS = 60_000;
 
 /** Flags that let several run side by side. */

@@ -1,0 +1,270 @@
+/** Migrations on the real engine: twice, at once, after a kill, for a time; and what a cluster would be sent. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { startEmbeddedClickHouse, type EmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
+import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
+import { listMigrations, migrate, planMigration, requireSchema } from "@callchain/schemas/clickhouse/migrate.ts";
+import { withMigrationLock } from "@callchain/schemas/clickhouse/migration-lock.ts";
+import { renderStatement } from "@callchain/schemas/clickhouse/schema-layout.ts";
+import { requireShardOrder } from "@callchain/schemas/clickhouse/shards.ts";
+import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { CLI, makeTempDir, removeDir, runCli } from "../support/process.ts";
+
+const logger = openLog("test", "silent");
+const dir = makeTempDir();
+let engine: EmbeddedClickHouse;
+let server: SpanDatabase;
+
+before(async () => {
+  engine = await startEmbeddedClickHouse({ dataDir: dir, address: { host: "127.0.0.1", port: 0 }, log: logger });
+  server = openDatabase({ url: engine.url, role: "writer" });
+});
+
+after(async () => {
+  await server.close();
+  await engine.stop();
+  removeDir(dir);
+});
+
+async function rowsOf(sql: string): Promise<unknown[]> {
+  return (await server.query(sql)).rows;
+}
+
+async function withDatabase<T>(database: string, work: (open: SpanDatabase) => Promise<T>): Promise<T> {
+  const opened = openDatabase({ url: engine.url, database, role: "writer" });
+  try {
+    return await work(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+test("a database is made with every migration, and a second run finds nothing to do", async () => {
+  const versions = (await listMigrations()).map(({ version }) => version);
+  const steps = await migrate(server, logger, { database: "twice" });
+  assert.deepEqual(
+    steps.flatMap(({ migration }) => migration?.version ?? []),
+    versions,
+  );
+  assert.deepEqual(await migrate(server, logger, { database: "twice" }), []);
+  assert.deepEqual(
+    await rowsOf("SELECT version FROM twice.schema_migrations ORDER BY version"),
+    versions.map((version) => ({ version })),
+  );
+  await withDatabase("twice", (opened) => requireSchema(opened));
+});
+
+test("a role is told what the database lacks and what mends it", async () => {
+  await server.command("CREATE DATABASE bare");
+  for (const database of ["bare", "absent"]) {
+    await assert.rejects(
+      withDatabase(database, (opened) => requireSchema(opened)),
+      /lacks schema migrations 1 \(spans\), 2 .*: run callchain migrate/,
+    );
+  }
+});
+
+test("several at once take each step once", async () => {
+  const clients = [1, 2, 3, 4].map(() => openDatabase({ url: engine.url, role: "writer" }));
+  try {
+    const taken = await Promise.all(clients.map((client) => migrate(client, logger, { database: "at_once" })));
+    assert.equal(taken.filter((steps) => steps.length > 0).length, 1);
+    const [ledger] = await rowsOf("SELECT count() AS n, uniqExact(version) AS versions FROM at_once.schema_migrations");
+    const count = String((await listMigrations()).length);
+    assert.deepEqual(ledger, { n: count, versions: count });
+  } finally {
+    for (const client of clients) await client.close();
+  }
+});
+
+test("the lock keeps the second out until the first is done, and is gone with its connection", async () => {
+  const events: string[] = [];
+  const inside = Promise.withResolvers<void>();
+  const leave = Promise.withResolvers<void>();
+  const first = withMigrationLock(server, "guarded", logger, async (assertHeld) => {
+    events.push("first in");
+    inside.resolve();
+    await leave.promise;
+    assertHeld();
+    events.push("first out");
+  });
+  await inside.promise;
+  const other = openDatabase({ url: engine.url, role: "writer" });
+  const second = withMigrationLock(other, "guarded", logger, () => Promise.resolve(events.push("second in")));
+  await assert.rejects(
+    server.command("SELECT 1 FORMAT Null", { queryId: "callchain-migrate-guarded" }),
+    (error) => clickHouseCodeOf(error) === 216,
+  );
+  leave.resolve();
+  await Promise.all([first, second]);
+  assert.deepEqual(events, ["first in", "first out", "second in"]);
+  await other.close();
+});
+
+test("a lock that ClickHouse ended is noticed before the next step", async () => {
+  await assert.rejects(
+    withMigrationLock(server, "ended", logger, async (assertHeld) => {
+      await server.command("KILL QUERY WHERE query_id = 'callchain-migrate-ended' SYNC");
+      for (;;) {
+        assertHeld();
+        await delay(20);
+      }
+    }),
+    /the migration's lock/,
+  );
+});
+
+test("a process killed at any moment leaves a schema that the next run completes", async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const database = `killed_${round}`;
+    const args = ["migrate", "--no-topics", "--clickhouse-url", engine.url, "--clickhouse-database", database];
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: "ignore" });
+    const exited = once(child, "exit");
+    // From its first statement on: somewhere within the lock, the tables and the ledger.
+    while (child.exitCode === null) {
+      const [seen] = await rowsOf("SELECT count() AS n FROM system.processes WHERE position(query, concat('lock', '=')) > 0");
+      if ((seen as { n: string } | undefined)?.n !== "0") break;
+    }
+    await delay(round * 10);
+    child.kill("SIGKILL");
+    await exited;
+    const { status, stdout, stderr } = await runCli(args);
+    assert.equal(status, 0, stderr + stdout);
+    await withDatabase(database, (opened) => requireSchema(opened));
+    const again = await runCli(args);
+    assert.match(again.stdout, /nothing: the schema is as this release needs it/);
+    await server.command(`DROP DATABASE ${database}`);
+  }
+});
+
+test("a dry run prints the statements and makes nothing", async () => {
+  const args = [
+    "migrate",
+    "--no-topics",
+    "--clickhouse-url",
+    engine.url,
+    "--clickhouse-database",
+    "dry",
+    "--retention-days",
+    "14",
+  ];
+  const { status, stdout } = await runCli([...args, "--dry-run"]);
+  assert.equal(status, 0);
+  assert.match(stdout, /^CREATE DATABASE IF NOT EXISTS dry;$/m);
+  assert.match(stdout, /^CREATE TABLE IF NOT EXISTS dry\.spans$/m);
+  assert.match(stdout, /^ALTER TABLE dry\.spans MODIFY TTL ingest_day \+ INTERVAL 14 DAY;$/m);
+  assert.deepEqual(await rowsOf("SELECT name FROM system.databases WHERE name = 'dry'"), []);
+});
+
+test("retention is what was last asked for, and takes whole days of arrival", async () => {
+  await migrate(server, logger, { database: "kept", retention: { days: 14 } });
+  assert.deepEqual(await planMigration(server, { database: "kept", retention: { days: 14 } }), []);
+  assert.deepEqual(await planMigration(server, { database: "kept" }), [], "left out, it stays");
+  await server.command(
+    "INSERT INTO kept.spans (ingest_day, log_offset) SELECT today() - 20 + number * 15, number FROM numbers(2)",
+    {
+      settings: { max_partitions_per_insert_block: 2 },
+    },
+  );
+  await server.command("OPTIMIZE TABLE kept.spans FINAL");
+  assert.deepEqual(await rowsOf("SELECT log_offset FROM kept.spans"), [{ log_offset: "1" }]);
+  await migrate(server, logger, { database: "kept", retention: { days: 3 } });
+  await server.command("OPTIMIZE TABLE kept.spans FINAL");
+  assert.deepEqual(await rowsOf("SELECT log_offset FROM kept.spans"), []);
+  await migrate(server, logger, { database: "kept", retention: "forever" });
+  const [table] = await rowsOf("SELECT engine_full FROM system.tables WHERE database = 'kept' AND name = 'spans'");
+  assert.doesNotMatch(JSON.stringify(table), /TTL/);
+  const refused = await runCli(["migrate", "--retention-days", "0"]);
+  assert.match(refused.stderr, /--retention-days: given "0", accepted is a whole number of days from 1 to 36500, or forever/);
+});
+
+test("shards in another order, or another number of them, are refused before anything is read again", async () => {
+  const names = ["shard_a", "shard_b"];
+  for (const database of names) await migrate(server, logger, { database });
+  for (const [shard, partition] of [
+    [0, 0],
+    [1, 1],
+    [0, 2],
+  ]) {
+    await server.command(`INSERT INTO ${names[shard ?? 0]}.spans (log_partition, log_offset) VALUES (${partition}, 7)`);
+  }
+  const [a, b] = names.map((database) => openDatabase({ url: engine.url, database, role: "writer" }));
+  assert.ok(a !== undefined && b !== undefined);
+  try {
+    await requireShardOrder([a, b]);
+    await assert.rejects(requireShardOrder([b, a]), /shard 1 of 2 holds rows of log partition 1, which belongs to shard 2/);
+    await assert.rejects(requireShardOrder([a, b, a]), /shard 1 of 3 holds rows of log partition 2, which belongs to shard 3/);
+  } finally {
+    await a.close();
+    await b.close();
+  }
+});
+
+describe("the form for a cluster", () => {
+  const layout = { database: "callchain", cluster: "main" };
+
+  test("of every migration parses on the engine as replicated tables, faces and ON CLUSTER", async () => {
+    const migrations = await listMigrations();
+    const statements = migrations.flatMap((migration) =>
+      migration.statements.flatMap((statement) => renderStatement(statement, layout)),
+    );
+    assert.ok(statements.length >= 2 * migrations.length);
+    for (const statement of statements) {
+      const { rows } = await server.query<{ text: string }>("SELECT formatQuery({statement:String}) AS text", {
+        params: { statement },
+      });
+      assert.match(rows[0]?.text ?? "", / ON CLUSTER main\b/);
+      assert.match(
+        rows[0]?.text ?? "",
+        /^ENGINE = (?:Replicated\w*MergeTree\('\/clickhouse\/tables\/\{shard\}\/callchain\/\w+', '\{replica\}'|Distributed\('main', callchain, \w+\))/m,
+      );
+      if (/Replicated/.test(statement)) assert.match(rows[0]?.text ?? "", /replicated_deduplication_window = 0/);
+    }
+  });
+
+  test("of a dry run begins with the databases and a ledger that all nodes share", async () => {
+    const args = [
+      "migrate",
+      "--no-topics",
+      "--clickhouse-url",
+      engine.url,
+      "--clickhouse-database",
+      "wide",
+      "--clickhouse-cluster",
+      "{cluster}",
+    ];
+    const { status, stdout, stderr } = await runCli([...args, "--dry-run"]);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^CREATE DATABASE IF NOT EXISTS wide ON CLUSTER '\{cluster\}';$/m);
+    assert.match(stdout, /^CREATE DATABASE IF NOT EXISTS wide_all ON CLUSTER '\{cluster\}';$/m);
+    assert.match(
+      stdout,
+      /^ENGINE = ReplicatedMergeTree\('\/clickhouse\/tables\/all\/wide\/schema_migrations', '\{shard\}-\{replica\}'\)$/m,
+    );
+  });
+
+  test("follows a change of a table with its face, and engine arguments with the replica's", () => {
+    assert.deepEqual(renderStatement("ALTER TABLE spans ADD COLUMN IF NOT EXISTS x UInt8", layout), [
+      "ALTER TABLE callchain.spans ON CLUSTER 'main' ADD COLUMN IF NOT EXISTS x UInt8",
+      "CREATE OR REPLACE TABLE callchain_all.spans ON CLUSTER 'main' AS callchain.spans ENGINE = Distributed('main', callchain, spans)",
+    ]);
+    const [created] = renderStatement(
+      "CREATE TABLE IF NOT EXISTS t\n(a UInt8)\nENGINE = ReplacingMergeTree(a)\nORDER BY a",
+      layout,
+    );
+    assert.match(created ?? "", /^ENGINE = ReplicatedReplacingMergeTree\('.*', '\{replica\}', a\)$/m);
+  });
+
+  test("refuses a statement whose form it does not know, and names what it does", () => {
+    for (const statement of ["INSERT INTO spans SELECT 1", "CREATE MATERIALIZED VIEW v AS SELECT 1", "DROP TABLE spans"]) {
+      assert.throws(
+        () => renderStatement(statement, layout),
+        /accepted are CREATE TABLE IF NOT EXISTS, ALTER TABLE and DROP TABLE IF EXISTS/,
+      );
+    }
+  });
+});
