@@ -1,7 +1,7 @@
 /**
- * The writing of one log partition: one block fills while the other is being stored.
+ * The writing of one log partition: one block fills while another is being stored.
  *
- *   deliver -> [filling] --full, old or idle--> swap -> [storing] -> insert -> release
+ *   deliver -> [filling] --full, old or idle--> a spare takes its place -> [storing] -> insert -> release
  *
  * A failed insert leaves a doubt that only the rows can settle: the next offset is read again, and the block is stored already, or is
  * sent once more, or this writer has lost the partition and gives up what it holds. While that lasts the filling block fills up, then
@@ -10,12 +10,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { clickHouseCodeOf, CLICKHOUSE_CODE } from "@callchain/schemas/clickhouse/errors.ts";
-import { insertDeadLetter, insertSpans, readNextOffset, type DeadLetter } from "@callchain/schemas/clickhouse/insert-spans.ts";
+import { insertSpans, readNextOffset } from "@callchain/schemas/clickhouse/insert-spans.ts";
 import { SpanBlock } from "@callchain/schemas/clickhouse/native/block.ts";
 import { scanRequest } from "@callchain/schemas/otlp/scan.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Failure, failureCodeOf, InvalidError, messageOf } from "@callchain/schemas/span/errors.ts";
-import type { LogPosition, LogRecord } from "@callchain/schemas/span/ports.ts";
+import type { DeadLetter, DeadLetterBox, LogPosition, LogRecord } from "@callchain/schemas/span/ports.ts";
+import type { BlockPool } from "./block-pool.ts";
 import type { WriteMetrics } from "./write-metrics.ts";
 
 export interface WriteLimits {
@@ -29,6 +30,10 @@ export interface WriteLimits {
   /** From this many rows on a block waits for its size or its age, even while the log has nothing more. */
   readonly busyRowsMin: number;
   readonly insertTimeoutMs: number;
+  /** Inserts at once, of all partitions of a database. */
+  readonly insertCountMax: number;
+  /** Bytes of columns in all blocks of all partitions; the process takes up to about three times as much. */
+  readonly memoryBytesMax: number;
 }
 
 export interface PartitionWriterOptions {
@@ -38,7 +43,10 @@ export interface PartitionWriterOptions {
   readonly logger: Log;
   readonly limits: WriteLimits;
   readonly queryId: string;
-  /** Called after rows through this position are stored and synced. */
+  readonly deadLetters: DeadLetterBox;
+  /** Of all partitions that are stored in this database. */
+  readonly pool: BlockPool;
+  /** Called after everything through this position is stored and synced, as rows or as dead letters. */
   readonly onStored: (position: LogPosition) => Promise<void>;
 }
 
@@ -47,6 +55,8 @@ interface Batch {
   readonly block: SpanBlock;
   /** One past the last record that gave rows. */
   end: bigint;
+  /** The last record, also where it gave none. */
+  last: bigint;
   sinceMs: number;
   readonly deadLetters: DeadLetter[];
 }
@@ -58,8 +68,7 @@ const REVOKE_WAIT_MS = 10_000;
 export class PartitionWriter {
   readonly #options: PartitionWriterOptions;
   readonly #label: { readonly partition: string };
-  #filling = emptyBatch();
-  #storing = emptyBatch();
+  #filling = emptyBatch(new SpanBlock());
   /** The rows of this partition end before this offset, as far as we know. */
   #next = 0n;
   #inFlight: Promise<void> | null = null;
@@ -124,13 +133,19 @@ export class PartitionWriter {
     const timer = setTimeout(() => this.#abandon.abort(), REVOKE_WAIT_MS);
     await this.#inFlight;
     clearTimeout(timer);
-    clearBatch(this.#filling);
+    const { block } = this.#filling;
+    block.reset();
+    this.#filling = emptyBatch(block);
     this.#options.metrics.bufferedRows.set(this.#label, 0);
   }
 
   #isFull(): boolean {
     const { block } = this.#filling;
-    return block.rowCount >= this.#options.limits.blockRowsMax || block.byteCount >= this.#options.limits.blockBytesMax;
+    return block.rowCount >= this.#options.limits.blockRowsMax || block.byteCount >= this.#blockBytesMax();
+  }
+
+  #blockBytesMax(): number {
+    return Math.min(this.#options.limits.blockBytesMax, this.#options.pool.bytesOfBlock);
   }
 
   #append(record: LogRecord): void {
@@ -144,6 +159,7 @@ export class PartitionWriter {
       this.#keepDeadLetter(batch, record, error);
     }
     if (rows > 0) batch.end = record.offset + 1n;
+    batch.last = record.offset;
     this.#options.metrics.bufferedRows.inc(this.#label, rows);
   }
 
@@ -170,7 +186,7 @@ export class PartitionWriter {
     this.#options.metrics.deadLetters.inc();
     this.#options.logger.error(
       { partition, offset: offset.toString(), byteCount: record.value.length, reason: error.message },
-      "a log record cannot be decoded; it is kept in the table dead_letters",
+      "a log record cannot be decoded; it is kept as a dead letter",
     );
     batch.deadLetters.push({ partition, offset, reason: error.message, record: record.value.slice() });
   }
@@ -195,15 +211,26 @@ export class PartitionWriter {
 
   #store(): void {
     this.#cancelTimer();
-    const batch = this.#filling;
-    this.#filling = this.#storing;
-    this.#storing = batch;
     this.#lastInsertMs = performance.now();
-    this.#inFlight = this.#storeBatch(batch).finally(() => {
-      clearBatch(batch);
+    this.#inFlight = this.#storeInTurn().finally(() => {
       this.#inFlight = null;
       this.#onStoredBatch();
     });
+  }
+
+  /** Never rejects. While the inserts of other partitions are under way, the block goes on filling. */
+  async #storeInTurn(): Promise<void> {
+    const { pool } = this.#options;
+    const spare = pool.takeNow() ?? (await pool.take(this.#giveUp.signal));
+    if (spare === null) return;
+    const batch = this.#filling;
+    this.#filling = emptyBatch(spare);
+    this.#lastInsertMs = performance.now();
+    try {
+      await this.#storeBatch(batch);
+    } finally {
+      pool.give(batch.block);
+    }
   }
 
   /** What came meanwhile has waited: it goes next, as soon as the interval allows. */
@@ -234,19 +261,20 @@ export class PartitionWriter {
       return;
     }
     metrics.bufferedRows.dec(this.#label, rowCount);
-    if (rowCount === 0) return;
-    this.#next = batch.end;
-    metrics.rows.inc(rowCount);
-    metrics.blocks.inc();
-    metrics.nextOffset.set(this.#label, Number(batch.end));
-    metrics.lagSeconds.set(this.#label, (performance.now() - batch.sinceMs) / 1000);
-    await this.#options.onStored({ partition, offset: batch.end - 1n }).catch((error: unknown) => {
+    if (rowCount > 0) {
+      this.#next = batch.end;
+      metrics.rows.inc(rowCount);
+      metrics.blocks.inc();
+      metrics.nextOffset.set(this.#label, Number(batch.end));
+      metrics.lagSeconds.set(this.#label, (performance.now() - batch.sinceMs) / 1000);
+    }
+    await this.#options.onStored({ partition, offset: batch.last }).catch((error: unknown) => {
       logger.warn({ partition, reason: messageOf(error) }, "the log did not take the release of stored records");
     });
   }
 
   async #storeDeadLetters(letters: readonly DeadLetter[]): Promise<void> {
-    for (const letter of letters) await this.#untilDone(() => insertDeadLetter(this.#options.database, letter));
+    for (const letter of letters) await this.#untilDone(() => this.#options.deadLetters.keep(letter));
   }
 
   /** Resolves when the block is among the rows, once. Rejects when the rows say that another writer has the partition. */
@@ -305,15 +333,10 @@ class LostPartition extends Failure {
   }
 }
 
-function emptyBatch(): Batch {
-  return { block: new SpanBlock(), end: 0n, sinceMs: 0, deadLetters: [] };
+function emptyBatch(block: SpanBlock): Batch {
+  return { block, end: 0n, last: 0n, sinceMs: 0, deadLetters: [] };
 }
 
 function isEmpty(batch: Batch): boolean {
   return batch.block.rowCount === 0 && batch.deadLetters.length === 0;
-}
-
-function clearBatch(batch: Batch): void {
-  batch.block.reset();
-  batch.deadLetters.length = 0;
 }

@@ -10,6 +10,7 @@
  * "at least" a stray writer that runs ahead would leave a gap. Two inserts of one partition cannot overlap either: they run under one
  * query id, and the second is refused (error 216).
  */
+import type { DeadLetter } from "../span/ports.ts";
 import type { SpanDatabase } from "./database.ts";
 import { SPAN_COLUMNS } from "./spans-table.ts";
 
@@ -69,13 +70,6 @@ export async function insertSpans(database: SpanDatabase, insert: SpanInsert): P
     timeoutMs: insert.timeoutMs,
     ...(insert.signal === undefined ? {} : { signal: insert.signal }),
   });
-}
-
-export interface DeadLetter {
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly reason: string;
-  readonly record: Uint8Array;
 }
 
 /** Keeps a record that cannot be decoded; keeping it twice leaves one. */

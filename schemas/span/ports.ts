@@ -17,9 +17,9 @@ export interface LogRecord extends LogPosition {
 /** Where receivers put requests. Local segments in the all-in-one, a Kafka topic in the distributed mode. */
 export interface SpanLogAppender {
   /**
-   * Appends one scanned OTLP protobuf request. Resolves when it is durable: only then may the sender be told so. The bytes belong
-   * to the log from the call on and are not changed any more: it may hand them to its reader without a copy. Rejects with Failure "overloaded" at the log's cap and "unavailable" when it cannot
-   * be written (disk full, broker away); then nothing was acknowledged and the sender may retry.
+   * Appends one scanned OTLP protobuf request. Resolves when it is durable: only then may the sender be told so. Rejects with Failure
+   * "overloaded" at the log's cap and "unavailable" when it cannot be written (disk full, broker away); then nothing was acknowledged
+   * and the sender may retry. The bytes are lent until the promise settles: their memory is used again afterwards.
    */
   append(request: Uint8Array): Promise<void>;
 }
@@ -51,4 +51,19 @@ export interface SpanLogReader {
    * from the rows.
    */
   release(position: LogPosition): Promise<void>;
+}
+
+/** A log record that can never be decoded. */
+export interface DeadLetter extends LogPosition {
+  readonly reason: string;
+  readonly record: Uint8Array;
+}
+
+/** Where the writer puts what it can never store, so that it can go on behind it: a Kafka topic, or a table. */
+export interface DeadLetterBox {
+  /**
+   * Resolves when the letter is durable: only then may the writer pass on. After a crash the same letter may be kept again; its
+   * position says that it is the same. Rejects with a Failure when it could not be kept; then it is to be tried again.
+   */
+  keep(letter: DeadLetter): Promise<void>;
 }

@@ -124,11 +124,13 @@ class KafkaAppender implements SpanLogAppender, Running {
   /** Never rejects; resolves when the client has let go of the bytes. */
   async #send(batch: Batch): Promise<void> {
     const { outcome, parts, bytes } = batch;
+    // A copy: the parts are only lent to us, and after the time limit the client may still hold on to what it was given.
+    const value = Buffer.concat(parts, bytes);
     const limit = setTimeout(() => {
       outcome.reject(this.#failed(new Error(`no answer within ${APPEND_TIMEOUT_MS} ms`)));
     }, APPEND_TIMEOUT_MS);
     try {
-      await this.#producer.send({ acks: ACKS_ALL, messages: [{ topic: this.#config.kafkaTopic, value: joinedOf(parts) }] });
+      await this.#producer.send({ acks: ACKS_ALL, messages: [{ topic: this.#config.kafkaTopic, value }] });
       outcome.resolve();
       this.#metrics.records.inc();
       this.#metrics.bytes.inc(bytes);
@@ -164,10 +166,4 @@ function emptyBatch(): Batch {
   // A batch of pieces may fail after its sender was told about another piece's failure.
   outcome.promise.catch(() => undefined);
   return { parts: [], bytes: 0, outcome };
-}
-
-function joinedOf(parts: readonly Uint8Array[]): Buffer {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
-  return Buffer.concat(parts);
 }

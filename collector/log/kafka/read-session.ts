@@ -33,6 +33,7 @@ export class ReadSession {
   readonly #released = new Map<number, bigint>();
   readonly #revoking = new Set<Promise<void>>();
   #partitionCount = 0;
+  #assignmentCount = 0;
   #isOver = false;
 
   constructor(options: SessionOptions) {
@@ -40,7 +41,7 @@ export class ReadSession {
     this.#options = options;
     this.#fetcher = new Fetcher(config, this.#feeds, logger, metrics);
     this.#member = new GroupMember(config, {
-      onAssigned: (partitions) => this.#onAssigned(partitions),
+      onAssigned: (partitions) => void this.#onAssigned(partitions),
       onKeep: (partitions) => this.#keepOnly(partitions),
       onFailed: (error) => this.#failed.reject(error),
     });
@@ -84,11 +85,13 @@ export class ReadSession {
     }
   }
 
-  #onAssigned(partitions: readonly number[]): void {
-    if (this.#isOver) return;
+  async #onAssigned(partitions: readonly number[]): Promise<void> {
     const { config, consumer, logger, metrics } = this.#options;
     metrics.rebalances.inc();
-    void this.#keepOnly(partitions);
+    this.#assignmentCount += 1;
+    const assignment = this.#assignmentCount;
+    await this.#keepOnly(partitions);
+    if (this.#isOver || assignment !== this.#assignmentCount) return;
     for (const partition of partitions) {
       if (this.#feeds.has(partition)) continue;
       this.#feeds.set(
