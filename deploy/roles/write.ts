@@ -1,4 +1,5 @@
 /** `write`: from Kafka into ClickHouse, each span effectively once. Several share the partitions of the topic among them. */
+import { openKafkaDeadLetters } from "@callchain/collector/log/kafka/kafka-dead-letters.ts";
 import { openKafkaReader } from "@callchain/collector/log/kafka/kafka-reader.ts";
 import { probeKafka } from "@callchain/collector/log/kafka/kafka-probe.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
@@ -37,6 +38,7 @@ export async function startWrite(config: WriteConfig, logger: Log): Promise<Role
         startWriter({
           log: failing(reader, fail),
           database: shards,
+          deadLetters: parts.add("dead letters", openKafkaDeadLetters(config)),
           metrics,
           logger: logger.child({ part: "writer" }),
           queryIdPrefix: `callchain-write-${database}`,
