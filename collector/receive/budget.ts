@@ -3,11 +3,14 @@
  * receivers share it, so memory stays bounded whatever arrives.
  */
 import { Failure } from "@callchain/schemas/span/errors.ts";
+import { BodyPool } from "./body-pool.ts";
 
 const RETRY_AFTER_MS = 1_000;
+const POOL_BYTES_MAX = 32 * 1024 * 1024;
 
 export class ByteBudget {
   readonly maxBytes: number;
+  readonly pool = new BodyPool(POOL_BYTES_MAX);
   #usedBytes = 0;
 
   constructor(maxBytes: number) {
@@ -40,6 +43,7 @@ export class ByteBudget {
 export class Lease {
   readonly #budget: ByteBudget;
   #heldBytes = 0;
+  #body: Buffer | null = null;
 
   constructor(budget: ByteBudget) {
     this.#budget = budget;
@@ -57,8 +61,20 @@ export class Lease {
     this.#heldBytes -= bytes;
   }
 
+  /**
+   * Memory for the request's body, of exactly `bytes`; one a lease. It is somebody else's after `release`. Its bytes are not counted
+   * here: they are taken as they come.
+   */
+  lendBody(bytes: number): Buffer {
+    if (this.#body !== null) throw new Failure("internal", "a request has one body");
+    this.#body = this.#budget.pool.take(bytes);
+    return this.#body.subarray(0, bytes);
+  }
+
   /** Gives everything back. Safe to call again. */
   release(): void {
+    if (this.#body !== null) this.#budget.pool.giveBack(this.#body);
+    this.#body = null;
     this.#budget.giveBack(this.#heldBytes);
     this.#heldBytes = 0;
   }

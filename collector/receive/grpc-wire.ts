@@ -47,7 +47,7 @@ export class MessageReader {
     else this.#whole.set(chunk, at);
   }
 
-  /** Throws InvalidError where the call ended before its message did. */
+  /** The message, valid until the lease is released. Throws InvalidError where the call ended before its message did. */
   finish(): { readonly bytes: Uint8Array; readonly isCompressed: boolean } {
     if (this.#expected === null || this.#length < this.#expected) {
       const missing = this.#expected === null ? "" : ` of ${this.#expected}`;
@@ -73,7 +73,7 @@ export class MessageReader {
     }
     this.#expected = PREFIX_BYTES + length;
     if (this.#length >= this.#expected) return;
-    const whole = Buffer.allocUnsafeSlow(this.#expected);
+    const whole = this.#lease.lendBody(this.#expected);
     let into = 0;
     for (const earlier of this.#chunks) {
       whole.set(earlier, into);

@@ -6,14 +6,14 @@ import type { Lease } from "./budget.ts";
 /**
  * Resolves with the whole body, or null where the sender went away before its end. Rejects with Failure "too_large" beyond
  * `maxBytes` and "overloaded" where the budget has no room. The bytes are taken from the budget as they come: a length that is
- * only claimed costs the sender's neighbours nothing.
+ * only claimed costs the sender's neighbours nothing. The body is valid until the lease is released.
  */
 export function readBody(request: IncomingMessage, maxBytes: number, lease: Lease): Promise<Uint8Array | null> {
   const claimed = request.headers["content-length"];
   const expected = claimed === undefined ? null : Number(claimed);
   if (expected !== null && expected > maxBytes) return Promise.reject(bodyTooLarge(maxBytes, expected));
   return new Promise((resolve, reject) => {
-    const chunks = new BodyChunks(expected);
+    const chunks = new BodyChunks(expected, lease);
     request.on("data", (chunk: Buffer) => {
       try {
         lease.take(chunk.length);
@@ -40,10 +40,12 @@ class BodyChunks {
   readonly #expected: number | null;
   #chunks: Buffer[] = [];
   #whole: Buffer | null = null;
+  readonly #lease: Lease;
   length = 0;
 
-  constructor(expected: number | null) {
+  constructor(expected: number | null, lease: Lease) {
     this.#expected = expected;
+    this.#lease = lease;
   }
 
   push(chunk: Buffer): void {
@@ -53,7 +55,7 @@ class BodyChunks {
       this.#chunks.push(chunk);
       return;
     }
-    this.#whole ??= Buffer.allocUnsafeSlow(this.#expected);
+    this.#whole ??= this.#lease.lendBody(this.#expected);
     this.#whole.set(chunk, at);
   }
 

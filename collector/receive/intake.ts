@@ -63,7 +63,8 @@ export class Intake {
 
   /**
    * Takes one export: decompress, convert, scan, append. Resolves when its good spans are durable, with what was left out. Rejects
-   * with a Failure; then nothing was acknowledged. The lease holds the body already and stays the caller's to release.
+   * with a Failure; then nothing was acknowledged. The lease holds the body already and stays the caller's to release, once this has
+   * settled.
    */
   async receive(body: Body, transport: Transport, lease: Lease): Promise<Rejected> {
     this.#requestCounts[transport] += 1;

@@ -220,4 +220,14 @@ export function testSpanLog(name: string, makeFixture: () => Promise<SpanLogFixt
     await assert.rejects(log.append(bytes("late")), { name: "Failure", code: "unavailable" });
     return fixture.open();
   });
+
+  withLog("holds no memory of a request once it is acknowledged", async (log, fixture) => {
+    const texts = numbered(20, "lent");
+    const lent = texts.map(bytes);
+    await Promise.all(lent.map((request) => log.append(request)));
+    for (const request of lent) request.fill(0);
+    const consumer = new RecordingConsumer();
+    await consuming(log, consumer, () => until(() => consumer.texts.length >= texts.length));
+    assertTexts(consumer.texts, texts, fixture);
+  });
 }

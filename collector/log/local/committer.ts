@@ -1,7 +1,6 @@
 /** Group commit: requests that arrive while a batch is being synced wait and share the next write and fdatasync. */
 import { statfs, type FileHandle } from "node:fs/promises";
 import { messageOf, Failure } from "@callchain/schemas/span/errors.ts";
-import type { LogRecord } from "@callchain/schemas/span/ports.ts";
 import { FRAME_BYTES, encodeFrameHead } from "./format.ts";
 import type { Segment } from "./recover.ts";
 import type { Segments } from "./segments.ts";
@@ -30,8 +29,8 @@ interface CommitterOptions {
   /** A segment that has reached this size is sealed. */
   readonly segmentBytes: number;
   readonly nextOffset: bigint;
-  /** Called with each batch once it is synced, before its senders are told. */
-  readonly onCommit: (records: readonly LogRecord[], bytes: number) => void;
+  /** Called after each batch once it is synced, before its senders are told. */
+  readonly onCommit: () => void;
 }
 
 interface CommitCounts {
@@ -139,12 +138,12 @@ export class Committer {
     for (const pending of batch) bytes += FRAME_BYTES + pending.value.length;
     try {
       await this.#checkFree(bytes);
-      const records = await this.#store(batch, bytes);
-      this.counts.recordCount += records.length;
+      await this.#store(batch, bytes);
+      this.counts.recordCount += batch.length;
       this.counts.byteCount += bytes;
       this.counts.batchCount += 1;
       this.#queuedBytes -= bytes;
-      this.#options.onCommit(records, bytes);
+      this.#options.onCommit();
       for (const pending of batch) pending.resolve();
     } catch (error) {
       this.counts.failedCount += batch.length;
@@ -172,18 +171,15 @@ export class Committer {
   }
 
   /** Writes and syncs one batch. On failure nothing of it remains in the part of the file that is read. */
-  async #store(batch: readonly Pending[], bytes: number): Promise<LogRecord[]> {
+  async #store(batch: readonly Pending[], bytes: number): Promise<void> {
     const { segment, file } = await this.#segmentFor(bytes);
     const heads = Buffer.allocUnsafeSlow(batch.length * FRAME_BYTES);
     const pieces: Uint8Array[] = [];
-    const records: LogRecord[] = [];
-    for (const { value } of batch) {
-      const offset = this.#nextOffset;
+    for (const [index, { value }] of batch.entries()) {
+      const head = heads.subarray(index * FRAME_BYTES, (index + 1) * FRAME_BYTES);
+      encodeFrameHead(head, this.#nextOffset, segment.bytes, value);
       this.#nextOffset += 1n;
-      const head = heads.subarray(records.length * FRAME_BYTES, (records.length + 1) * FRAME_BYTES);
-      encodeFrameHead(head, offset, segment.bytes, value);
       pieces.push(head, value);
-      records.push({ partition: 0, offset, value });
     }
     try {
       await writeFully(file, pieces, bytes, segment.bytes);
@@ -201,7 +197,6 @@ export class Committer {
     }
     segment.bytes += bytes;
     segment.lastOffset = this.#nextOffset - 1n;
-    return records;
   }
 
   async #segmentFor(bytes: number): Promise<{ readonly segment: Segment; readonly file: FileHandle }> {

@@ -1,20 +1,17 @@
-/** One consumer's reading of the log: assign, deliver from memory or disk, idle, and again from the rows after a failure. */
+/** One consumer's reading of the log: assign, deliver, idle, and again from the rows after a failure. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { messageOf } from "@callchain/schemas/span/errors.ts";
 import type { LogConsumer } from "@callchain/schemas/span/ports.ts";
-import type { Piece, SegmentReader } from "./segment-reader.ts";
-import type { Tail } from "./tail.ts";
+import type { SegmentReader } from "./segment-reader.ts";
 
 const PARTITION = 0;
-const DELIVERY_BYTES = 4 * 1024 * 1024;
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 
 interface Consumption {
   readonly consumer: LogConsumer;
   readonly signal: AbortSignal;
-  readonly tail: Tail;
   readonly reader: SegmentReader;
   readonly logger: Log;
   /** Makes sure that no record of this life lies below `wanted` unstored, where `wanted` is beyond the log's end. */
@@ -49,35 +46,22 @@ export async function consumeLog(options: Consumption): Promise<void> {
 }
 
 async function deliverFrom(options: Consumption, wanted: bigint, onDelivered: () => void): Promise<void> {
-  const { consumer, signal } = options;
+  const { consumer, signal, reader } = options;
   let position = wanted;
   while (!signal.aborted) {
-    const { records, next } = await nextPiece(options, position);
-    position = next;
+    const { records, next } = await reader.read(position);
     if (records.length === 0) {
-      consumer.idle(PARTITION);
-      await options.arrival(position, signal);
+      if (next === position) {
+        consumer.idle(PARTITION);
+        await options.arrival(position, signal);
+      }
+      position = next;
       continue;
     }
+    position = next;
     await untilAborted(consumer.deliver(PARTITION, records), signal);
     onDelivered();
   }
-}
-
-/** From memory where memory has everything from `from` on, else from disk. */
-async function nextPiece({ tail, reader }: Consumption, from: bigint): Promise<Piece> {
-  let position = from;
-  for (;;) {
-    // Read before the segments are: what was synced below it was on disk when they were looked through.
-    const { coversFrom } = tail;
-    if (position >= coversFrom) break;
-    const piece = await reader.read(position);
-    if (piece.records.length > 0) return piece;
-    position = piece.next > position ? piece.next : coversFrom;
-  }
-  const records = tail.take(position, DELIVERY_BYTES);
-  await reader.close();
-  return { records, next: (records.at(-1)?.offset ?? position - 1n) + 1n };
 }
 
 /** Settles with the work, or at once when the signal aborts: the consumer's `revoke` then waits for what is in flight. */

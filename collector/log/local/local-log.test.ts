@@ -190,7 +190,7 @@ test("released segments are removed and the newest stays", async () => {
 
 test("a record larger than a segment and than a read is delivered whole", async () => {
   const dir = newDir();
-  const log = await open(dir, { segmentBytes: 100_000, tailBytes: 0 });
+  const log = await open(dir, { segmentBytes: 100_000 });
   const large = Buffer.alloc(9 * MIB, 7);
   await log.append(Buffer.from("before"));
   await log.append(large);
@@ -259,8 +259,8 @@ test("where the clock was set back too, records appended before the rows are kno
   await log.stop();
 });
 
-test("records keep their order when the reader falls behind the memory and catches up again", async () => {
-  const log = await open(newDir(), { segmentBytes: 5_000, tailBytes: 3_000 });
+test("records keep their order when the reader falls behind and catches up again", async () => {
+  const log = await open(newDir(), { segmentBytes: 5_000 });
   const end = new AbortController();
   const taken: number[] = [];
   let isSlow = true;

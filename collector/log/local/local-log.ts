@@ -1,6 +1,6 @@
 /**
  * The local log: what the all-in-one has in Kafka's place. Append-only segments in a directory (format.ts), group commit
- * (committer.ts), reading from memory or disk (consumption.ts). One process, one partition, number 0.
+ * (committer.ts), reading back (consumption.ts): what was just written comes from the system's page cache. One process, one partition, number 0.
  *
  * Offsets: rows keep the offset of their record, and the writer takes records behind the highest one found in the rows. So a
  * directory that was lost or put back from an old copy must never hand out offsets that rows already have: new acknowledged
@@ -21,13 +21,11 @@ import { registerLogMetrics } from "./log-metrics.ts";
 import { recoverSegments } from "./recover.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import { Segments } from "./segments.ts";
-import { Tail } from "./tail.ts";
 
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN = 64 * 1024;
 /** A block of spans on its way in, as a file and as a part, with room for a merge. */
 const FREE_BYTES_MIN = 256 * 1024 * 1024;
-const TAIL_BYTES = 32 * 1024 * 1024;
 const OFFSETS_PER_MS = 1024n;
 
 export interface LocalLogOptions {
@@ -39,8 +37,6 @@ export interface LocalLogOptions {
   readonly freeBytesMin?: number;
   /** A segment of this size is followed by the next. Default: 64 MiB, or an eighth of the cap. */
   readonly segmentBytes?: number;
-  /** How much of the newest records is kept in memory for the reader. Default 32 MiB. */
-  readonly tailBytes?: number;
   /** The setting that chooses the directory, for refusals. Default `--data-dir`. */
   readonly dirFlag?: string;
   readonly logger: Log;
@@ -72,7 +68,6 @@ class LocalLog implements SpanLogAppender, SpanLogReader, Running {
   readonly #logger: Log;
   readonly #lock: DirectoryLock;
   readonly #segments: Segments;
-  readonly #tail: Tail;
   readonly #committer: Committer;
   /** The first offset of this life: what lies below was there before this start. */
   readonly #firstOffset: bigint;
@@ -90,7 +85,6 @@ class LocalLog implements SpanLogAppender, SpanLogReader, Running {
     this.#logger = logger;
     this.#lock = lock;
     this.#segments = segments;
-    this.#tail = new Tail(options.tailBytes ?? TAIL_BYTES, segments.lastOffset + 1n);
     this.#committer = new Committer({
       segments,
       capBytes,
@@ -98,16 +92,12 @@ class LocalLog implements SpanLogAppender, SpanLogReader, Running {
       freeBytesMin: options.freeBytesMin ?? FREE_BYTES_MIN,
       segmentBytes,
       nextOffset: this.#firstOffset,
-      onCommit: (records, bytes) => {
-        this.#tail.push(records, bytes);
-        this.#wake?.();
-      },
+      onCommit: () => this.#wake?.(),
     });
     if (options.metrics !== undefined) {
       registerLogMetrics(options.metrics, {
         segments,
         committer: this.#committer,
-        tail: this.#tail,
         damagedByteCount: () => this.#damagedByteCount,
       });
     }
@@ -124,7 +114,6 @@ class LocalLog implements SpanLogAppender, SpanLogReader, Running {
       await consumeLog({
         consumer,
         signal,
-        tail: this.#tail,
         reader: this.#openReader(),
         logger: this.#logger,
         align: (wanted) => this.#align(wanted),

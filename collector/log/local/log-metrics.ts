@@ -2,16 +2,14 @@
 import { Counter, Gauge, type Registry } from "@callchain/schemas/runtime/metrics.ts";
 import type { Committer } from "./committer.ts";
 import type { Segments } from "./segments.ts";
-import type { Tail } from "./tail.ts";
 
 interface LogParts {
   readonly segments: Segments;
   readonly committer: Committer;
-  readonly tail: Tail;
   readonly damagedByteCount: () => number;
 }
 
-export function registerLogMetrics(registry: Registry, { segments, committer, tail, damagedByteCount }: LogParts): void {
+export function registerLogMetrics(registry: Registry, { segments, committer, damagedByteCount }: LogParts): void {
   const gauge = (name: string, help: string, read: () => number): void => {
     const metric: Gauge = new Gauge({ name, help, registers: [registry], collect: () => metric.set(read()) });
   };
@@ -28,7 +26,6 @@ export function registerLogMetrics(registry: Registry, { segments, committer, ta
   };
   gauge("callchain_log_unreleased_bytes", "Bytes on disk of requests not yet stored", () => segments.unreleasedBytes);
   gauge("callchain_log_queued_bytes", "Bytes waiting to be synced", () => committer.queuedBytes);
-  gauge("callchain_log_memory_bytes", "Bytes of synced requests kept in memory for the writer", () => tail.bytes);
   gauge("callchain_log_segments", "Segment files", () => segments.count);
   counter("callchain_log_records_total", "Requests synced", () => committer.counts.recordCount);
   counter("callchain_log_bytes_total", "Bytes synced", () => committer.counts.byteCount);
