@@ -34,20 +34,22 @@ export async function writeCommand(sources: ConfigSources): Promise<void> {
 export async function queryCommand(sources: ConfigSources): Promise<void> {
   const config = readConfig(querySettings, sources);
   const query = await startQuery(config, openLog("query", config.logLevel));
+  const ended = runUntilSignal(query);
   say([
     "Callchain query is ready.",
     `  Open      ${query.queryUrl}`,
     `  Status    ${query.queryUrl}/ready`,
     `  From      ${config.clickhouseDatabase} at ${config.clickhouseUrl}`,
   ]);
-  await runUntilSignal(query);
+  await ended;
 }
 
 /** Prints where the status is at once, and the rest when the role is open. */
 async function runRole(name: string, role: Role & { readonly statusUrl: string }, describe: () => string[]): Promise<void> {
+  const ended = runUntilSignal(role, role.failed);
   say([`Callchain ${name} is starting.`, `  Status    ${role.statusUrl}/ready`]);
   void role.opened.then(() => say([`Callchain ${name} is ready.`, ...describe()]));
-  await runUntilSignal(role, role.failed);
+  await ended;
 }
 
 function say(lines: readonly string[]): void {

@@ -1,9 +1,9 @@
 /** Whether the process lives, and whether it can answer. Opaque on purpose: reasons go to the log, figures to /metrics. */
 import { HealthAnswer } from "@callchain/schemas/api/catalog.ts";
-import { Failure } from "@callchain/schemas/span/errors.ts";
+import { Failure, messageOf } from "@callchain/schemas/span/errors.ts";
 import { defineRoute } from "./route.ts";
 
-const PING_TIMEOUT_MS = 2000;
+const READY_TIMEOUT_MS = 2000;
 
 export const getHealth = defineRoute({
   path: "/health",
@@ -15,18 +15,16 @@ export const getHealth = defineRoute({
 
 export const getReady = defineRoute({
   path: "/ready",
-  summary: "Questions can be answered: the database is reachable. 503 while it is not",
+  summary: "Questions can be answered: database and schema are there. 503 while they are not",
   params: {},
   answer: HealthAnswer,
-  handle: async (_params, { database, logger }) => {
-    const late = new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Failure("timeout", "no answer to a ping")), PING_TIMEOUT_MS).unref();
-    });
+  handle: async (_params, { database, logger, signal }) => {
     try {
-      await Promise.race([database.ping(), late]);
+      // More than a ping: the credentials hold, and there is something to ask.
+      await database.query("SELECT 1 FROM spans LIMIT 0", { timeoutMs: READY_TIMEOUT_MS, signal });
     } catch (error) {
-      logger.warn({ reason: error instanceof Failure ? error.message : "unknown" }, "not ready: the database does not answer");
-      throw new Failure("unavailable", "the database does not answer", { cause: error, retryAfterMs: 1000 });
+      logger.warn({ reason: messageOf(error) }, "not ready");
+      throw new Failure("unavailable", "questions cannot be answered now", { cause: error, retryAfterMs: 1000 });
     }
     return { status: "ok" as const };
   },

@@ -44,7 +44,7 @@ test("faults of the configuration are all named at once, with what is accepted",
   assert.match(stderr, /--otlp-http-address: given "4318", accepted is host:port/);
   assert.match(stderr, /--log-max-bytes: given "lots", accepted is a size/);
   const unknown = await runCli(["frobnicate"]);
-  assert.match(unknown.stderr, /unknown command "frobnicate"; accepted: serve, demo/);
+  assert.match(unknown.stderr, /unknown command "frobnicate"; accepted: serve, receive, write, query, migrate, demo/);
 });
 
 test("Ctrl-C under load stores what was accepted, and the next start finds it once", async () => {
