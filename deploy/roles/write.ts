@@ -1,6 +1,5 @@
 /** `write`: from Kafka into ClickHouse, each span effectively once. Several share the partitions of the topic among them. */
 import { openKafkaDeadLetters } from "@callchain/collector/log/kafka/kafka-dead-letters.ts";
-import { openKafkaDeadLetters } from "@callchain/collector/log/kafka/kafka-dead-letters.ts";
 import { openKafkaReader } from "@callchain/collector/log/kafka/kafka-reader.ts";
 import { probeKafka } from "@callchain/collector/log/kafka/kafka-probe.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
@@ -34,13 +33,11 @@ export async function startWrite(config: WriteConfig, logger: Log): Promise<Role
       await requireShardOrder(shards);
       await untilAvailable("Kafka", () => probeKafka(config), { logger, signal });
       const reader = parts.add("log", await openKafkaReader({ config, logger: logger.child({ part: "log" }), metrics }));
-      const deadLetters = parts.add("dead letters", openKafkaDeadLetters(config));
       parts.add(
         "writer",
         startWriter({
           log: failing(reader, fail),
           database: shards,
-          deadLetters,
           deadLetters: parts.add("dead letters", openKafkaDeadLetters(config)),
           metrics,
           logger: logger.child({ part: "writer" }),
