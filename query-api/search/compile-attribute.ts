@@ -16,6 +16,11 @@ export interface CompileContext {
   readonly resourceKeys: ReadonlySet<string> | null;
 }
 
+/** The resource's service.name has a column of its own. */
+export function isServiceName(scope: AttributeScope, key: string): boolean {
+  return key === "service.name" && (scope === "resource" || scope === "any");
+}
+
 /** A condition over the columns of `spans`. */
 export function compileAttribute(
   scope: AttributeScope,
@@ -24,8 +29,8 @@ export function compileAttribute(
   literal: Literal,
   context: CompileContext,
 ): string {
-  const isService = key === "service.name" && (scope === "resource" || scope === "any");
-  if (isService && literal.type === "string") return compileText("service", comparison, literal.value, context.bindings);
+  if (isServiceName(scope, key) && literal.type === "string")
+    return compileText("service", comparison, literal.value, context.bindings);
   const isAbsence = literal.type === "nil" && comparison === "=";
   const wanted: Wanted = { names: attributeNames(key), comparison, literal, context };
   const places = scope === "any" ? (["span", "resource"] as const) : [scope];

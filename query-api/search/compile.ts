@@ -4,7 +4,7 @@
  */
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { Bindings, compileText } from "./bindings.ts";
-import { compileAttribute, type CompileContext } from "./compile-attribute.ts";
+import { compileAttribute, isServiceName, type CompileContext } from "./compile-attribute.ts";
 import { unreachable, type Comparison, type Expression, type IntrinsicName, type Literal, type Query } from "./query.ts";
 
 export interface CompiledQuery {
@@ -40,6 +40,29 @@ export function asksForAnyScope({ expression }: Query): boolean {
         : item.items.some(within);
   return expression !== null && within(expression);
 }
+
+/** Whether the condition can be evaluated on spans at hand for next to nothing: no attributes, no events, no sub-selects. */
+export function readsCoreColumns({ expression }: Query): boolean {
+  const within = (item: Expression): boolean => {
+    if (item.kind === "not") return within(item.item);
+    if (item.kind !== "compare") return item.items.every(within);
+    const { field, literal } = item;
+    if (field.kind === "intrinsic") return CORE_INTRINSICS.has(field.name);
+    return isServiceName(field.scope, field.key) && literal.type === "string";
+  };
+  return expression === null || within(expression);
+}
+
+const CORE_INTRINSICS: ReadonlySet<IntrinsicName> = new Set([
+  "name",
+  "duration",
+  "status",
+  "kind",
+  "statusMessage",
+  "trace:id",
+  "span:id",
+  "span:parentID",
+]);
 
 function compileExpression(expression: Expression, context: CompileContext): string {
   switch (expression.kind) {

@@ -1,6 +1,7 @@
 /** What every aggregate over a time range shares: the range as SQL, the choice of percentile function, the account of what was read. */
 import type { Scan } from "@callchain/schemas/api/common.ts";
 import type { ScanFigures, SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { Failure } from "@callchain/schemas/span/errors.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
 
 /** Half open: `from` included, `to` not. */
@@ -30,6 +31,15 @@ export function rangeParams(range: TimeRange): { from: string; to: string } {
 
 /** Eight zero bytes: the parent of a span that has none. */
 export const NO_PARENT = "toFixedString('', 8)";
+
+/**
+ * A trace id as SQL of 16 bytes. Written out, since the planner takes a third of a millisecond for each bound one that it must unhex.
+ * Throws where the id is not 32 hex digits.
+ */
+export function traceIdSql(id: string): string {
+  if (!/^[0-9a-f]{32}$/.test(id)) throw new Failure("internal", `${JSON.stringify(id)} is no trace id`);
+  return `'${id.replaceAll(/../g, String.raw`\x$&`)}'`;
+}
 
 /** Spans through which work enters a service: server (2), consumer (5), and whatever has no parent. */
 export const IS_ENTRY = `(kind IN (2, 5) OR parent_span_id = ${NO_PARENT})`;

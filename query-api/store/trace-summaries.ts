@@ -1,167 +1,115 @@
-/** What a search shows of each trace, over all of its spans whenever they started. */
-import { STATUS_CODES } from "@callchain/schemas/span/span.ts";
-import type { MatchedSpan, TraceSummary } from "@callchain/schemas/api/traces.ts";
+/**
+ * What a search shows of each trace, over all of its spans whenever they started. A page's traces are few and mostly small: their spans
+ * are read in one plain statement and summed up here, which costs half of having the server do it. The server counts what is large.
+ */
+import type { TraceSummary } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { CompiledQuery } from "../search/compile.ts";
-import { IN_RANGE, NO_PARENT, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import type { TraceKey } from "./traces.ts";
+import { SUMMARY_TIMEOUT_MS, findMatches, summarizeLargeTraces, type Condition, type FoundMatches } from "./large-traces.ts";
+import { IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
+import {
+  NO_MATCH,
+  SPAN_ROW_SQL,
+  buildMatch,
+  buildSummary,
+  joinMatches,
+  withoutCopies,
+  type Match,
+  type SpanRow,
+} from "./span-rows.ts";
 
-const TIMEOUT_MS = 10_000;
+/** Spans of a page read in all; a trace with more than its share is summed up by the server. */
+const PAGE_SPAN_COUNT_MAX = 20_000;
+const TRACE_SPAN_COUNT_MIN = 100;
 
-/** Copies of a span (exporters may send twice) count once. */
-const DISTINCT_SPANS = (ids: string, condition: string): string => `
-    SELECT DISTINCT
-        trace_id, span_id, parent_span_id, toString(service) AS service, toString(name) AS name, kind, status, duration_nano,
-        toUnixTimestamp64Nano(start) AS from, from + toInt64(least(duration_nano, 9223372036854775807 - from)) AS to,
-        parent_span_id = ${NO_PARENT} AS is_root
-    FROM spans
-    WHERE trace_id IN (${ids}) AND ${condition}`;
-
-const SUMMARY_SQL = (ids: string): string => `
-SELECT
-    lower(hex(trace_id)) AS id,
-    min(from) AS start,
-    max(to) - min(from) AS duration,
-    count() AS spans,
-    countIf(status = 2) AS errors,
-    sumMap([service], [toUInt64(1)]) AS service_spans,
-    sumMap([service], [toUInt64(status = 2)]) AS service_errors,
-    countIf(is_root) AS roots,
-    argMinIf((service, name), (from, span_id), is_root) AS root,
-    groupUniqArrayIf(parent_span_id, NOT is_root) AS parents,
-    length(arrayIntersect(parents, groupUniqArray(span_id))) = length(parents) AS joined
-FROM (${DISTINCT_SPANS(ids, "1")})
-GROUP BY trace_id`;
-
-/** By itself, since its condition may need attributes: its indexes keep the maps of everything else in those traces unread. */
-const MATCHES_SQL = (ids: string, where: string): string => `
-SELECT
-    lower(hex(trace_id)) AS id,
-    count() AS matches,
-    groupArraySorted(3)((from, lower(hex(span_id)), service, name, duration_nano, status)) AS matched_spans
-FROM (${DISTINCT_SPANS(ids, `${IN_RANGE} AND ${where}`)})
-GROUP BY trace_id`;
-
-interface SummaryRow {
-  readonly id: string;
-  readonly start: string;
-  readonly duration: string;
-  readonly spans: string;
-  readonly errors: string;
-  readonly service_spans: readonly [names: readonly string[], counts: readonly string[]];
-  readonly service_errors: readonly [names: readonly string[], counts: readonly string[]];
-  readonly roots: string;
-  readonly root: readonly [service: string, name: string];
-  readonly joined: number;
-}
-
-interface MatchRow {
-  readonly id: string;
-  readonly matches: string;
-  readonly matched_spans: readonly (readonly [
-    start: string,
-    id: string,
-    service: string,
-    name: string,
-    duration: string,
-    status: number,
-  ])[];
-}
-
-/** By trace id: how many spans matched, and the first of them. */
-export type Matches = ReadonlyMap<string, { readonly count: number; readonly first: readonly MatchedSpan[] }>;
-
-/** A matching span as the search's first step can bring it along. */
-export interface MatchedRow {
-  readonly span: string;
-  readonly parent: string;
-  readonly span_service: string;
-  readonly span_name: string;
-  readonly span_duration: string;
-  readonly span_kind: number;
-  readonly span_status: number;
-}
-
-const MATCHED_SPANS_MAX = 3;
-
-/** `key` is the start. Copies count once, as in the statements above. */
-export function groupMatches(rows: readonly (MatchedRow & { readonly id: string; readonly key: string })[]): Matches {
-  const distinct = new Map(rows.map((row) => [JSON.stringify(row), row]));
-  const byTrace = Map.groupBy(distinct.values(), ({ id }) => id);
-  return new Map(
-    [...byTrace].map(([id, spans]) => {
-      const first = spans
-        .toSorted((a, b) => Number(BigInt(a.key) - BigInt(b.key)) || (a.span < b.span ? -1 : 1))
-        .slice(0, MATCHED_SPANS_MAX)
-        .map((row) => buildMatchedSpan([row.key, row.span, row.span_service, row.span_name, row.span_duration, row.span_status]));
-      return [id, { count: spans.length, first }];
-    }),
-  );
-}
-
-async function findMatches(
-  ids: string,
-  params: Readonly<Record<string, unknown>>,
-  where: string,
-  { database, signal }: Asking,
-): Promise<{ matches: Matches; scans: ScanFigures[] }> {
-  const { rows, scan } = await database.query<MatchRow>(MATCHES_SQL(ids, where), { params, signal, timeoutMs: TIMEOUT_MS });
-  const matches = new Map(
-    rows.map((row) => [row.id, { count: Number(row.matches), first: row.matched_spans.map(buildMatchedSpan) }]),
-  );
-  return { matches, scans: [scan] };
-}
+/**
+ * Where the matching spans come from: told with the spans themselves ("told", for conditions that read no more than a summary does), or
+ * found before ("seen"): all of them that start after `untilNano`, null for all there are.
+ */
+export type Matching =
+  | { readonly kind: "told" }
+  | { readonly kind: "seen"; readonly rows: readonly SpanRow[]; readonly untilNano: bigint | null };
 
 export interface TraceSummaries {
   readonly byId: ReadonlyMap<string, TraceSummary>;
   readonly scans: readonly ScanFigures[];
 }
 
+/** `ids` distinct, 200 at most; `compiled` is the search's condition, which holds in `range`. */
 export async function summarizeTraces(
-  keys: readonly TraceKey[],
+  ids: readonly string[],
   range: TimeRange,
-  { where, params }: CompiledQuery,
-  known: Matches | null,
+  compiled: CompiledQuery,
+  matching: Matching,
   asking: Asking,
 ): Promise<TraceSummaries> {
-  if (keys.length === 0) return { byId: new Map(), scans: [] };
-  const ids = Object.fromEntries(keys.map(({ traceId }, at) => [`trace${at}`, traceId]));
-  const placeholders = Object.keys(ids)
-    .map((name) => `toFixedString(unhex({${name}:String}), 16)`)
-    .join(", ");
-  const [summaries, { matches, scans }] = await Promise.all([
-    asking.database.query<SummaryRow>(SUMMARY_SQL(placeholders), { params: ids, signal: asking.signal, timeoutMs: TIMEOUT_MS }),
-    known === null
-      ? findMatches(placeholders, { ...params, ...rangeParams(range), ...ids }, where, asking)
-      : { matches: known, scans: [] },
+  if (ids.length === 0) return { byId: new Map(), scans: [] };
+  const condition: Condition = {
+    sql: `${IN_RANGE} AND ${compiled.where}`,
+    params: { ...compiled.params, ...rangeParams(range) },
+  };
+  const spanCountMax = Math.max(TRACE_SPAN_COUNT_MIN, Math.floor(PAGE_SPAN_COUNT_MAX / ids.length));
+  const [spans, found] = await Promise.all([
+    readSpans(ids, spanCountMax + 1, matching.kind === "told" ? condition : null, asking),
+    matching.kind === "told" ? NOTHING_FOUND : completeMatches(ids, condition, matching, asking),
   ]);
-  return {
-    byId: new Map(summaries.rows.map((row) => [row.id, buildSummary(row, matches)])),
-    scans: [summaries.scan, ...scans],
-  };
+  const byTrace = Map.groupBy(spans.rows, ({ id }) => id);
+  const large = [...byTrace].flatMap(([id, rows]) => (rows.length > spanCountMax ? [id] : []));
+  const summaries = new Map<string, TraceSummary>();
+  for (const [id, rows] of byTrace) {
+    const match = found.byId.get(id) ?? buildMatch(withoutCopies(rows.filter(({ matched }) => matched === 1)));
+    summaries.set(id, buildSummary(id, withoutCopies(rows), match));
+  }
+  const scans = [spans.scan, ...found.scans];
+  if (large.length > 0) {
+    const counted = matching.kind === "told" ? await findMatches(large, condition, asking) : found;
+    const answer = await summarizeLargeTraces(large, counted.byId, asking);
+    for (const summary of answer.summaries) summaries.set(summary.traceId, summary);
+    scans.push(answer.scan, ...(counted === found ? [] : counted.scans));
+  }
+  return { byId: summaries, scans };
 }
 
-function buildMatchedSpan([startNano, spanId, service, name, duration, status]: MatchRow["matched_spans"][number]): MatchedSpan {
-  return { spanId, service, name, startNano, durationNano: Number(duration), status: STATUS_CODES[status] ?? "unset" };
+const NOTHING_FOUND: FoundMatches = { byId: new Map(), scans: [] };
+
+type TaggedRow = SpanRow & { readonly matched: number };
+
+/** Spans of each trace, up to `spanCountMax` of each. Indexes first: read along with the data, they would leave far more of it to look at. */
+async function readSpans(
+  ids: readonly string[],
+  spanCountMax: number,
+  condition: Condition | null,
+  { database, signal }: Asking,
+): Promise<{ rows: TaggedRow[]; scan: ScanFigures }> {
+  return await database.query<TaggedRow>(
+    `SELECT lower(hex(trace_id)) AS id, ${SPAN_ROW_SQL}, ${condition === null ? "0" : `toUInt8(${condition.sql})`} AS matched
+     FROM spans WHERE trace_id IN (${ids.map(traceIdSql).join(", ")}) LIMIT ${spanCountMax} BY trace_id`,
+    {
+      params: condition?.params ?? {},
+      signal,
+      timeoutMs: SUMMARY_TIMEOUT_MS,
+      settings: { use_skip_indexes_on_data_read: 0 },
+    },
+  );
 }
 
-function buildSummary(row: SummaryRow, matches: Matches): TraceSummary {
-  const match = matches.get(row.id);
-  const hasRoot = row.roots !== "0";
-  const errorsOf = new Map(row.service_errors[0].map((name, at) => [name, Number(row.service_errors[1][at] ?? 0)]));
-  return {
-    traceId: row.id,
-    rootService: hasRoot ? row.root[0] : null,
-    rootName: hasRoot ? row.root[1] : null,
-    startNano: row.start,
-    durationNano: Number(row.duration),
-    spanCount: Number(row.spans),
-    errorCount: Number(row.errors),
-    services: row.service_spans[0]
-      .map((name, at) => ({ name, spanCount: Number(row.service_spans[1][at] ?? 0), errorCount: errorsOf.get(name) ?? 0 }))
-      .toSorted((a, b) => b.spanCount - a.spanCount),
-    matchedSpanCount: match?.count ?? 0,
-    matchedSpans: [...(match?.first ?? [])],
-    complete: row.roots === "1" && Boolean(row.joined),
-  };
+/** The spans seen, and those that the search stopped short of. */
+async function completeMatches(
+  ids: readonly string[],
+  { sql, params }: Condition,
+  { rows, untilNano }: Matching & { kind: "seen" },
+  asking: Asking,
+): Promise<FoundMatches> {
+  const seen = withoutCopies(untilNano === null ? rows : rows.filter((row) => BigInt(row.start_nano) > untilNano));
+  const seenOf = Map.groupBy(seen, ({ id }) => id);
+  const rest =
+    untilNano === null
+      ? NOTHING_FOUND
+      : await findMatches(
+          ids,
+          { sql: `${sql} AND start <= ${instantSql("until")}`, params: { ...params, until: untilNano.toString() } },
+          asking,
+        );
+  const matchOf = (id: string): Match => joinMatches(buildMatch(seenOf.get(id) ?? []), rest.byId.get(id) ?? NO_MATCH);
+  return { byId: new Map(ids.map((id) => [id, matchOf(id)])), scans: rest.scans };
 }

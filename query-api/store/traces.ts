@@ -6,10 +6,11 @@ import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
-import { asksForAnyScope, compileQuery, type CompiledQuery } from "../search/compile.ts";
+import { asksForAnyScope, compileQuery, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { groupMatches, summarizeTraces, type MatchedRow, type Matches } from "./trace-summaries.ts";
+import { SPAN_ROW_SQL, type SpanRow } from "./span-rows.ts";
+import { summarizeTraces, type Matching } from "./trace-summaries.ts";
 
 export const TRACE_SORTS = ["newest", "slowest"] as const;
 export type TraceSort = (typeof TRACE_SORTS)[number];
@@ -38,8 +39,10 @@ export interface TracePage extends Omit<TraceSearchAnswer, "nextCursor"> {
 const EARLY_STOP = { read_in_order_use_virtual_row: 1 };
 const FIND_TIMEOUT_MS = 8_000;
 const SECOND_LOOK_TIMEOUT_MS = 4_000;
-/** Spans read per trace wanted before the exact, dearer statement takes over. */
+/** Spans read per trace wanted, slowest first, before the exact, dearer statement takes over. */
 const SPANS_PER_TRACE = 6;
+/** Newest first by attributes: each span of a rare value is a granule of attributes to unpack, so hardly more than the traces wanted. */
+const SPANS_TO_SPARE = 4;
 
 const KEY_SQL: Readonly<Record<TraceSort, string>> = { newest: "start", slowest: "duration_nano" };
 const KEY_PLACEHOLDER: Readonly<Record<TraceSort, string>> = {
@@ -58,9 +61,10 @@ export async function findTraces(question: TraceQuestion, asking: Asking): Promi
   });
   const found = await findKeys(question, compiled, asking);
   const page = found.keys.slice(0, question.limit);
-  const summaries = await summarizeTraces(page, found.range, compiled, found.matches, asking);
+  const ids = page.map(({ traceId }) => traceId);
+  const summaries = await summarizeTraces(ids, found.range, compiled, found.matching, asking);
   return {
-    traces: page.flatMap(({ traceId }) => summaries.byId.get(traceId) ?? []),
+    traces: ids.flatMap((id) => summaries.byId.get(id) ?? []),
     last: found.keys.length > question.limit ? (page.at(-1) ?? null) : null,
     query: formatQuery(question.query),
     scan: buildScan(
@@ -87,8 +91,7 @@ async function listResourceKeys(
 interface FoundKeys {
   /** One more than asked for where there is another page. */
   readonly keys: readonly TraceKey[];
-  /** What matched in each trace, where all of it came along. */
-  readonly matches: Matches | null;
+  readonly matching: Matching;
   /** What was looked through in the end. */
   readonly range: TimeRange;
   readonly scans: readonly ScanFigures[];
@@ -111,7 +114,7 @@ async function findKeys(question: TraceQuestion, compiled: CompiledQuery, asking
   } catch (error) {
     if (!isBeyondLimits(error) || asking.signal.aborted) throw error;
     const nothing = "The search took longer than it may and was stopped; narrow the time range or the query.";
-    return { keys: [], matches: null, range, scans: [], partialReasons: [nothing] };
+    return { keys: [], matching: { kind: "told" }, range, scans: [], partialReasons: [nothing] };
   }
 }
 
@@ -125,10 +128,8 @@ interface KeyRow {
   readonly key: string;
 }
 
-/** Of the newest-first search, whose few rows can carry what a summary shows of them. */
-type SpanKeyRow = KeyRow & Partial<MatchedRow>;
-const MATCHED_COLUMNS =
-  "lower(hex(span_id)) AS span, lower(hex(parent_span_id)) AS parent, toString(service) AS span_service, toString(name) AS span_name, toString(duration_nano) AS span_duration, kind AS span_kind, status AS span_status";
+/** Of the newest-first search by attributes, whose rows carry the spans: asking for them again would read the attributes again. */
+type SpanKeyRow = KeyRow & Partial<SpanRow>;
 
 /**
  * ORDER BY has the key alone, since a second column would make the server read everything instead of stopping early. Which of several
@@ -139,43 +140,50 @@ async function findKeysIn(
   compiled: CompiledQuery,
   { database, signal }: Asking,
   timeoutMs: number,
-): Promise<{ keys: TraceKey[]; matches: Matches | null; scans: ScanFigures[] }> {
+): Promise<{ keys: TraceKey[]; matching: Matching; scans: ScanFigures[] }> {
   const wanted = question.limit + 1;
+  const isTold = readsCoreColumns(question.query);
   const scans: ScanFigures[] = [];
-  const ask = async (statement: string, params: Record<string, unknown>): Promise<SpanKeyRow[]> => {
-    const { rows, scan } = await database.query<SpanKeyRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
+  const ask = async (
+    statement: string,
+    params: Record<string, unknown>,
+    settings: Record<string, number> = {},
+  ): Promise<SpanKeyRow[]> => {
+    const options = { params, signal, timeoutMs, settings: { ...EARLY_STOP, ...settings } };
+    const { rows, scan } = await database.query<SpanKeyRow>(statement, options);
     scans.push(scan);
     return rows;
   };
   const params = bindAll(question, compiled);
   const select = selectKeys(question, compiled);
   const order = `ORDER BY ${KEY_SQL[question.sort]} DESC`;
-  const spanCountMax = wanted * SPANS_PER_TRACE;
-  const spans = await ask(`${select} ${order} LIMIT ${spanCountMax}`, params);
-  if (spans.length < spanCountMax) return { keys: rankKeys(spans).slice(0, wanted), matches: collectMatches(spans), scans };
-  const certain = rankKeys(spans.filter(({ key }) => key !== spans.at(-1)?.key));
-  if (certain.length >= wanted) return { keys: certain.slice(0, wanted), matches: null, scans };
-  // The best spans belong to few traces: let the server keep one span of each.
-  const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted}`, params);
-  const boundary = traces.at(-1)?.key;
-  if (traces.length < wanted || boundary === undefined) return { keys: rankKeys(traces), matches: null, scans };
+  let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", rows: [], untilNano: question.range.to };
+  if (!isTold || question.sort === "slowest") {
+    const spanCountMax = question.sort === "slowest" ? wanted * SPANS_PER_TRACE : wanted + SPANS_TO_SPARE;
+    const columns = isTold || question.sort === "slowest" ? "" : `, ${SPAN_ROW_SQL}`;
+    const spans = await ask(`${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`, params);
+    const isAll = spans.length < spanCountMax;
+    const last = spans.at(-1)?.key;
+    if (columns !== "") matching = { kind: "seen", rows: spans.filter(isSpan), untilNano: isAll ? null : BigInt(last ?? 0) };
+    const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
+    if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
+  }
+  // One more than wanted shows whether the last place is contested. Small blocks, since the server reads whole ones here.
+  const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted + 1}`, params, { max_block_size: 8192 });
+  const boundary = traces[wanted - 1]?.key;
+  if (boundary === undefined || traces[wanted]?.key !== boundary) {
+    return { keys: rankKeys(traces).slice(0, wanted), matching, scans };
+  }
   const at = `${KEY_NUMBER[question.sort]} = {boundary:UInt64}`;
   const tied = await ask(`${select} AND ${at} ORDER BY trace_id DESC LIMIT 1 BY trace_id LIMIT ${wanted}`, {
     ...params,
     boundary,
   });
   const above = traces.filter(({ key }) => key !== boundary);
-  return { keys: rankKeys([...above, ...tied]).slice(0, wanted), matches: null, scans };
+  return { keys: rankKeys([...above, ...tied]).slice(0, wanted), matching, scans };
 }
 
-/** null where the rows carry no spans: the slowest-first search reads everything and cannot afford to. */
-function collectMatches(rows: readonly SpanKeyRow[]): Matches | null {
-  const matched: (KeyRow & MatchedRow)[] = [];
-  for (const row of rows) if (isMatched(row)) matched.push(row);
-  return matched.length < rows.length ? null : groupMatches(matched);
-}
-
-function isMatched(row: SpanKeyRow): row is KeyRow & MatchedRow {
+function isSpan(row: SpanKeyRow): row is KeyRow & SpanRow {
   return row.span !== undefined;
 }
 
@@ -195,9 +203,8 @@ function rankKeys(rows: readonly KeyRow[]): TraceKey[] {
  * Matching spans, best first. On a further page a trace that stood on an earlier one must not come again with a lesser span: whatever
  * has a matching span at or before the cursor is left out.
  */
-function selectKeys({ sort, after }: TraceQuestion, { where }: CompiledQuery): string {
+function selectKeys({ sort, after }: TraceQuestion, { where }: CompiledQuery, columns = ""): string {
   const key = KEY_SQL[sort];
-  const columns = sort === "newest" ? `, ${MATCHED_COLUMNS}` : "";
   const select = `SELECT lower(hex(trace_id)) AS id, ${KEY_NUMBER[sort]} AS key${columns} FROM spans WHERE ${IN_RANGE} AND ${where}`;
   if (after === null) return select;
   const cursor = `(${KEY_PLACEHOLDER[sort]}, toFixedString(unhex({afterId:String}), 16))`;

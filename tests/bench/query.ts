@@ -1,5 +1,6 @@
 /**
- * Search and traces over a filled store, through the REST API: `npm run bench -- query [spans]`. The corpus goes through the transcoder into
+ * Search and traces over a filled store, through the REST API: `npm run bench -- query [spans] [directory]`; a directory is
+ * filled once and kept, so that one corpus serves many measurements. The corpus goes through the transcoder into
  * the embedded engine; every question is asked with other values each time, so that no cache of answers can flatter.
  */
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
@@ -70,11 +71,14 @@ async function measure(stack: QueryStack, name: string, ask: Ask, repeats = REPE
 
 export async function runQueryBench(args: readonly string[]): Promise<void> {
   const spanCount = Number(args[0] ?? 5_000_000);
-  const stack = await startQueryStack();
+  const stack = await startQueryStack(undefined, args[1]);
   try {
-    await fill(stack, spanCount);
-    await fillLargeTrace(stack, 1_000, 1_000);
-    await fillLargeTrace(stack, 100_000, 100_000);
+    const stored = await stack.writer.query<{ n: string }>("SELECT count() AS n FROM spans");
+    if (stored.rows[0]?.n === "0") {
+      await fill(stack, spanCount);
+      await fillLargeTrace(stack, 1_000, 1_000);
+      await fillLargeTrace(stack, 100_000, 100_000);
+    }
     process.stdout.write(`${spanCount} spans over 24 h, ${REPEATS} questions each, other values every time\n`);
     await measureAll(stack);
   } finally {

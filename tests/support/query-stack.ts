@@ -35,12 +35,12 @@ export const NO_INGEST: IngestAnswer = {
   lastRejection: null,
 };
 
-/** Starts on free ports over a fresh directory; `stop` ends everything and removes it. */
-export async function startQueryStack(ingest: () => IngestAnswer = () => NO_INGEST): Promise<QueryStack> {
+/** Starts on free ports over a fresh directory; `stop` ends everything and removes it. A directory that is given stays. */
+export async function startQueryStack(ingest: () => IngestAnswer = () => NO_INGEST, givenDir?: string): Promise<QueryStack> {
   const logger = openLog("test", "silent");
   const parts = new Lifecycle(logger);
-  const dataDir = await mkdtemp(join(tmpdir(), "callchain-query-"));
-  parts.add("directory", { stop: () => rm(dataDir, { recursive: true, force: true }) });
+  const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), "callchain-query-")));
+  if (givenDir === undefined) parts.add("directory", { stop: () => rm(dataDir, { recursive: true, force: true }) });
   const address = { host: "127.0.0.1", port: 0 };
   const engine = parts.add("engine", await startEmbeddedClickHouse({ dataDir, address, log: logger }));
   const writer = openDatabase({ url: engine.url, role: "writer" });

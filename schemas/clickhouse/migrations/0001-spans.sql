@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS spans
     -- Equality of a span attribute: schemas/clickhouse/search-sql.ts writes the conditions.
     INDEX attr_string_bloom mapValues(attr_string) TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX attr_int_bloom mapValues(attr_int) TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    -- A page of 20 traces asks each granule 20 times: at 0.001 it read 50 of 2,500 granules for nothing, at 0.0001 five.
+    INDEX trace_id_bloom trace_id TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX duration_minmax duration_nano TYPE minmax GRANULARITY 1,
     -- The high-water mark of each log partition; it lives inside the part and so commits with its rows.
     PROJECTION high_water (SELECT log_partition, max(log_offset), count() GROUP BY log_partition)
