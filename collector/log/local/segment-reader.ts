@@ -82,10 +82,11 @@ export class SegmentReader {
   async #readFrames(current: OpenSegment, position: bigint): Promise<LogRecord[]> {
     const limit = current.segment.bytes - current.at;
     const bytes = await this.#readPiece(current.file, current.at, Math.min(limit, READ_BYTES));
+    const isOwn = this.#options.segments.isOwn(current.segment);
     const records: LogRecord[] = [];
     let at = 0;
     while (at < limit) {
-      const frame = decodeFrame(bytes, at, limit);
+      const frame = decodeFrame(bytes, at, limit, isOwn);
       if ("offset" in frame) {
         current.lastOffset = frame.offset;
         if (frame.offset >= position) records.push({ partition: 0, offset: frame.offset, value: frame.value });

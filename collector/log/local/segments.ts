@@ -10,6 +10,8 @@ export class Segments {
   readonly #logger: Log;
   /** Oldest first. The newest stays even when it was released: its name holds the offsets above those of earlier lives. */
   readonly #all: Segment[];
+  /** Written by an earlier process, which may have died at it. */
+  readonly #recovered: ReadonlySet<Segment>;
   #active: { readonly segment: Segment; readonly file: FileHandle } | null = null;
   readonly #damaged = new Set<Segment>();
   #releasedThrough = -1n;
@@ -18,6 +20,7 @@ export class Segments {
   constructor(dir: string, recovered: readonly Segment[], logger: Log) {
     this.#dir = dir;
     this.#all = [...recovered];
+    this.#recovered = new Set(recovered);
     this.#logger = logger;
     this.#countSealed();
   }
@@ -48,6 +51,11 @@ export class Segments {
 
   isActive(segment: Segment): boolean {
     return this.#active?.segment === segment;
+  }
+
+  /** Whether this process wrote it. */
+  isOwn(segment: Segment): boolean {
+    return !this.#recovered.has(segment);
   }
 
   /** The oldest segment that holds a record at `position` or behind it. */
