@@ -17,7 +17,7 @@ export async function requireShardOrder(shards: readonly SpanDatabase[]): Promis
     const { log_partition: partition } = stranger;
     throw new Failure(
       "invalid",
-      `ClickHouse shard ${index + 1} of ${shards.length} holds rows of log partition ${partition}, which belongs to shard ${(partition % shards.length) + 1}: give the shards in the order and number in which they were written; for another number raise --kafka-epoch with a new topic`,
+      `ClickHouse shard ${index + 1} of ${shards.length} holds rows of log partition ${partition}, which belongs to shard ${(partition % shards.length) + 1}: give the shards in the order and number in which they were written; another number of shards needs a new topic`,
     );
   }
 }

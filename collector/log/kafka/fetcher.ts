@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Consumer } from "@platformatic/kafka";
+import { Failure } from "@callchain/schemas/span/errors.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { clientOptions, describeKafkaError, hasKafkaError } from "./client.ts";
 import type { PartitionFeed } from "./partition-feed.ts";
@@ -37,6 +38,7 @@ export class Fetcher {
   readonly #logger: Log;
   readonly #metrics: ReadMetrics;
   readonly #busyNodes = new Set<number>();
+  #topicId = "";
   #isClosed = false;
   #isPumping = false;
   #isPumpWanted = false;
@@ -52,10 +54,13 @@ export class Fetcher {
     this.#consumer.on("error", (error: Error) => logger.warn({ reason: describeKafkaError(error) }, "a Kafka connection failed"));
   }
 
-  /** The topic's number of partitions, asked anew. */
-  async partitionCount(): Promise<number> {
+  /** Kafka's id of the topic and its number of partitions, asked anew. */
+  async describeTopic(): Promise<{ id: string; partitionCount: number }> {
     const metadata = await this.#consumer.metadata({ topics: [this.#topic], forceUpdate: true });
-    return metadata.topics.get(this.#topic)?.partitionsCount ?? 0;
+    const topic = metadata.topics.get(this.#topic);
+    if (topic === undefined) throw new Failure("unavailable", `Kafka has no topic ${this.#topic}`);
+    if (this.#topicId === "") this.#topicId = topic.id;
+    return { id: topic.id, partitionCount: topic.partitionsCount };
   }
 
   /** The first offset there is, and one past the last. */
@@ -96,7 +101,8 @@ export class Fetcher {
     try {
       const metadata = await this.#consumer.metadata({ topics: [this.#topic] });
       const topic = metadata.topics.get(this.#topic);
-      if (topic === undefined) return;
+      // A topic made anew is another log: whoever watches the topic's id ends this reading.
+      if (topic === undefined || topic.id !== this.#topicId) return;
       const byNode = new Map<number, Asked[]>();
       for (const feed of this.#feeds.values()) {
         const leader = topic.partitions[feed.partition]?.leader;

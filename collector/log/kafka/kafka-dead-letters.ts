@@ -6,7 +6,8 @@ import { Producer } from "@platformatic/kafka";
 import type { DeadLetter, DeadLetterBox } from "@callchain/schemas/span/ports.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import { classifyProduceError, clientOptions } from "./client.ts";
-import { kafkaPartitionOf, type KafkaConfig } from "./settings.ts";
+import { kafkaPartitionOf } from "./log-partition.ts";
+import type { KafkaConfig } from "./settings.ts";
 
 const ACKS_ALL = -1;
 /** Fits every topic: Kafka's default max.message.bytes is 1,048,588. */

@@ -10,7 +10,7 @@ import { clientOptions, describeKafkaError } from "./client.ts";
 import type { KafkaLogOptions } from "./kafka-appender.ts";
 import { ReadSession } from "./read-session.ts";
 import { registerReadMetrics, type ReadMetrics } from "./read-metrics.ts";
-import { kafkaPartitionOf } from "./settings.ts";
+import { kafkaPartitionOf } from "./log-partition.ts";
 
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 5_000;

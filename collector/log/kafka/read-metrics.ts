@@ -27,7 +27,7 @@ export function registerReadMetrics(registry: Registry): ReadMetrics {
     }),
     partitionsAhead: new Gauge({
       name: "callchain_log_partition_ahead",
-      help: "1 where the stored rows are ahead of the partition, which is then held: the topic was recreated or cut",
+      help: "1 where the stored rows are ahead of the partition, which is then held: Kafka has lost acknowledged records",
       labelNames,
       registers,
     }),

@@ -8,9 +8,10 @@ import type { LogConsumer } from "@callchain/schemas/span/ports.ts";
 import { describeKafkaError } from "./client.ts";
 import { Fetcher } from "./fetcher.ts";
 import { GroupMember } from "./group-member.ts";
+import { logPartitionOf } from "./log-partition.ts";
 import { PartitionFeed } from "./partition-feed.ts";
 import type { ReadMetrics } from "./read-metrics.ts";
-import { logPartitionOf, type KafkaConfig } from "./settings.ts";
+import type { KafkaConfig } from "./settings.ts";
 import { startOffsetOf } from "./start-offset.ts";
 
 const WATCH_INTERVAL_MS = 5_000;
@@ -32,7 +33,7 @@ export class ReadSession {
   readonly #failed = Promise.withResolvers<void>();
   readonly #released = new Map<number, bigint>();
   readonly #revoking = new Set<Promise<void>>();
-  #partitionCount = 0;
+  #topic = { id: "", partitionCount: 0 };
   #assignmentCount = 0;
   #isOver = false;
 
@@ -56,7 +57,7 @@ export class ReadSession {
     const commit = setInterval(() => void this.#commit(), COMMIT_INTERVAL_MS);
     try {
       if (signal.aborted) return;
-      this.#partitionCount = await this.#fetcher.partitionCount();
+      this.#topic = await this.#fetcher.describeTopic();
       this.#member.join().catch((error: unknown) => this.#failed.reject(error));
       await Promise.race([ended.promise, this.#failed.promise]);
     } finally {
@@ -86,7 +87,7 @@ export class ReadSession {
   }
 
   async #onAssigned(partitions: readonly number[]): Promise<void> {
-    const { config, consumer, logger, metrics } = this.#options;
+    const { consumer, logger, metrics } = this.#options;
     metrics.rebalances.inc();
     this.#assignmentCount += 1;
     const assignment = this.#assignmentCount;
@@ -98,7 +99,7 @@ export class ReadSession {
         partition,
         new PartitionFeed({
           partition,
-          logPartition: logPartitionOf(config, partition),
+          logPartition: logPartitionOf(this.#topic.id, partition),
           consumer,
           logger,
           startAt: (of, wanted) => this.#startAt(of, wanted),
@@ -137,7 +138,7 @@ export class ReadSession {
     return offset;
   }
 
-  /** A partition that could be fetched and is not for so long means a defect; more partitions mean sharing out again. */
+  /** A partition that could be fetched and is not for so long is a defect; another topic of the name, or more partitions, are news. */
   async #watch(): Promise<void> {
     const now = performance.now();
     for (const feed of this.#feeds.values()) {
@@ -146,13 +147,17 @@ export class ReadSession {
       return;
     }
     try {
-      const count = await this.#fetcher.partitionCount();
-      if (count === this.#partitionCount || this.#isOver) return;
-      this.#options.logger.info({ partitionCount: count }, "the topic has another number of partitions");
-      this.#partitionCount = count;
-      await this.#member.rejoin();
+      const topic = await this.#fetcher.describeTopic();
+      if (this.#isOver) return;
+      if (topic.id !== this.#topic.id) {
+        this.#failed.reject(new Failure("unavailable", "the topic was deleted and made anew: it is read from its beginning"));
+      } else if (topic.partitionCount !== this.#topic.partitionCount) {
+        this.#options.logger.info(topic, "the topic has another number of partitions");
+        this.#topic = topic;
+        await this.#member.rejoin();
+      }
     } catch (error) {
-      this.#options.logger.warn({ reason: describeKafkaError(error) }, "Kafka did not say how many partitions there are");
+      this.#options.logger.warn({ reason: describeKafkaError(error) }, "Kafka did not describe the topic");
     }
   }
 

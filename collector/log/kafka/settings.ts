@@ -4,9 +4,6 @@ import type { ConfigOf } from "@callchain/schemas/runtime/config.ts";
 
 const MIB = 1024 * 1024;
 
-const EPOCH_MAX = 65_535;
-const PARTITIONS_PER_EPOCH = 65_536;
-
 export const kafkaSettings = {
   kafkaBrokers: setting.list(["127.0.0.1:9092"], "Kafka brokers to start from, host:port separated by commas (127.0.0.1:9092)"),
   kafkaTopic: setting.text("otlp_spans", "topic of OTLP protobuf requests, as otelcol's kafkaexporter writes it (otlp_spans)"),
@@ -17,12 +14,6 @@ export const kafkaSettings = {
     1_000,
     300_000,
     "a writer that is not heard of for so long, in ms, loses its partitions to the others (15000)",
-  ),
-  kafkaEpoch: setting.wholeNumber(
-    0,
-    0,
-    EPOCH_MAX,
-    "raise it when the topic was recreated: rows of another epoch are no positions in this one (0)",
   ),
   kafkaClientId: setting.text("callchain", "name of this client in Kafka's logs and quotas (callchain)"),
   kafkaTls: setting.toggle(false, "connect with TLS"),
@@ -43,12 +34,3 @@ export const kafkaSettings = {
 };
 
 export type KafkaConfig = ConfigOf<typeof kafkaSettings>;
-
-/** The log partition that rows keep, in 32 bits: epoch * 65,536 + Kafka partition. Rows of another epoch are other partitions. */
-export function logPartitionOf(config: KafkaConfig, partition: number): number {
-  return config.kafkaEpoch * PARTITIONS_PER_EPOCH + partition;
-}
-
-export function kafkaPartitionOf(logPartition: number): number {
-  return logPartition % PARTITIONS_PER_EPOCH;
-}

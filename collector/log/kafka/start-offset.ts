@@ -1,6 +1,5 @@
 /** Where to begin in a partition, and whether that is still there. */
 import { Failure } from "@callchain/schemas/span/errors.ts";
-import { flagOf } from "@callchain/schemas/runtime/config.ts";
 
 export interface PartitionOffsets {
   /** One past the high-water mark of the rows; 0 where there are none. */
@@ -27,8 +26,8 @@ export function startOffsetOf({ wanted, committed, earliest, latest }: Partition
   if (wanted > latest) {
     throw new Failure(
       "internal",
-      `the stored rows end before offset ${wanted}, the partition already at ${latest}: it was recreated or cut. ` +
-        `Raise ${flagOf("kafkaEpoch")} to read it from its beginning as a new log`,
+      `the stored rows end before offset ${wanted}, the partition already at ${latest}: Kafka has lost records that had been ` +
+        "acknowledged (an unclean leader election?). Delete and make the topic anew: a new topic is read from its beginning",
     );
   }
   const offset = committed > wanted && committed <= latest ? committed : wanted;

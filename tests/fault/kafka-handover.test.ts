@@ -1,0 +1,109 @@
+/** Partitions that change hands under load: joins and leaves, and writers that come back from the dead. */
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { after, before, test } from "node:test";
+import { kafkaMissing } from "../support/kafka-broker.ts";
+import { startKafkaStack, type KafkaStack, type RoleProcess } from "../support/kafka-stack.ts";
+import { eventually, until } from "../support/process.ts";
+import { Dice } from "./dice.ts";
+import { Ledger, NO_FAULTS } from "./ledger.ts";
+
+const IS_FULL = process.env["CALLCHAIN_FAULT_FORM"] === "full";
+const CHANGES = IS_FULL ? 100 : 4;
+const ZOMBIES = IS_FULL ? 50 : 2;
+const PARTITIONS = 6;
+const WRITERS_MAX = 4;
+const skip = kafkaMissing();
+const timeout = 4 * 3_600_000;
+
+let stack: KafkaStack;
+before(async () => {
+  if (skip === false) stack = await startKafkaStack();
+});
+after(() => stack?.stop());
+
+/** Partitions that the writer reads now: a gauge has one value for each. */
+async function partitionsOf(writer: RoleProcess): Promise<number> {
+  return (await writer.metric("callchain_log_lag_records")).count;
+}
+
+/** Everything accepted so far is stored, so no partition stands still. */
+async function untilStored(ledger: Ledger): Promise<void> {
+  const wanted = ledger.acceptedCount;
+  await until(`${wanted} spans are stored`, async () => {
+    const { rows } = await stack.database.query<{ n: string }>(
+      "SELECT count() AS n FROM spans WHERE attr_string['ledger.run'] = {run:String}",
+      { params: { run: ledger.run } },
+    );
+    return Number(rows[0]?.n) >= wanted;
+  });
+}
+
+test(`${CHANGES} joins and leaves: no partition stands still, 0 lost, 0 doubled`, { timeout, skip }, async (t) => {
+  const dice = new Dice(randomInt(2 ** 31));
+  t.diagnostic(`seed ${dice.seed}`);
+  const config = await stack.broker.freshTopic(PARTITIONS);
+  const ledger = new Ledger();
+  const receiver = await stack.startRole("receive", config);
+  const writers = [await stack.startRole("write", config)];
+  const stopping = new AbortController();
+  const sender = ledger.sendUntil(stopping.signal, () => receiver.otlpHttpUrl, 20);
+  for (let change = 0; change < CHANGES; change += 1) {
+    const isJoin = writers.length === 1 || (writers.length < WRITERS_MAX && dice.roll(2) === 0);
+    if (isJoin) writers.push(await stack.startRole("write", config));
+    else {
+      const [leaver] = writers.splice(dice.roll(writers.length), 1);
+      assert.equal(await leaver?.stop(), 0, leaver?.output());
+    }
+    if (dice.roll(2) === 0) await untilStored(ledger);
+  }
+  await untilStored(ledger);
+  await until("the partitions are shared out", async () => {
+    const counts = await Promise.all(writers.map(partitionsOf));
+    return counts.every((count) => count > 0) && counts.reduce((sum, count) => sum + count, 0) === PARTITIONS;
+  });
+  stopping.abort();
+  await sender;
+  await eventually(async () => assert.deepEqual(await ledger.compare(stack.engine.url), NO_FAULTS));
+  t.diagnostic(`${ledger.acceptedCount} acknowledged spans, all found once`);
+  await Promise.all([receiver, ...writers].map((role) => role.stop()));
+});
+
+test(
+  `${ZOMBIES} writers stopped until others had their partitions, and woken: 0 lost, 0 doubled`,
+  { timeout, skip },
+  async (t) => {
+    const dice = new Dice(randomInt(2 ** 31));
+    t.diagnostic(`seed ${dice.seed}`);
+    const config = await stack.broker.freshTopic(PARTITIONS);
+    const ledger = new Ledger();
+    const receiver = await stack.startRole("receive", config);
+    const first = await stack.startRole("write", config);
+    const second = await stack.startRole("write", config);
+    const both = [first, second] as const;
+    const isShared = async (): Promise<boolean> => {
+      const [one, other] = await Promise.all(both.map(partitionsOf));
+      return one === PARTITIONS / 2 && other === PARTITIONS / 2;
+    };
+    const stopping = new AbortController();
+    const senders = Array.from({ length: 2 }, () => ledger.sendUntil(stopping.signal, () => receiver.otlpHttpUrl, 20));
+    for (let round = 0; round < ZOMBIES; round += 1) {
+      await until("both writers have partitions", isShared);
+      const [zombie, survivor] = round % 2 === 0 ? both : ([second, first] as const);
+      await new Promise((resolve) => setTimeout(resolve, dice.roll(500)));
+      zombie.child.kill("SIGSTOP");
+      try {
+        await until("the other writer has all partitions", async () => (await partitionsOf(survivor)) === PARTITIONS);
+        await untilStored(ledger);
+      } finally {
+        zombie.child.kill("SIGCONT");
+      }
+    }
+    await until("both writers have partitions", isShared);
+    stopping.abort();
+    await Promise.all(senders);
+    await eventually(async () => assert.deepEqual(await ledger.compare(stack.engine.url), NO_FAULTS));
+    t.diagnostic(`${ledger.acceptedCount} acknowledged spans, all found once`);
+    for (const role of [receiver, ...both]) assert.equal(await role.stop(), 0, role.output());
+  },
+);
