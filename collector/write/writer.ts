@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { requireOnlyShard } from "@callchain/schemas/clickhouse/shards.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import type { Registry } from "@callchain/schemas/runtime/metrics.ts";
@@ -80,7 +81,11 @@ class Writer implements LogConsumer, Running {
     });
   }
 
-  assign(partition: number): Promise<bigint> {
+  async assign(partition: number): Promise<bigint> {
+    await requireOnlyShard(
+      this.#shards.map(({ database }) => database),
+      partition,
+    );
     return this.#writerOf(partition).assign();
   }
 

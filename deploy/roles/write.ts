@@ -5,7 +5,6 @@ import { probeKafka } from "@callchain/collector/log/kafka/kafka-probe.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
 import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { requireSchema } from "@callchain/schemas/clickhouse/migrate.ts";
-import { requireShardOrder } from "@callchain/schemas/clickhouse/shards.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { openMetrics } from "@callchain/schemas/runtime/metrics.ts";
 import type { SpanLogReader } from "@callchain/schemas/span/ports.ts";
@@ -30,7 +29,6 @@ export async function startWrite(config: WriteConfig, logger: Log): Promise<Role
     open: async (parts, { signal, fail }) => {
       parts.add("databases", { stop: () => closeAll(shards) });
       await untilAvailable("ClickHouse", () => requireSchemas(shards), { logger, signal });
-      await requireShardOrder(shards);
       await untilAvailable("Kafka", () => probeKafka(config), { logger, signal });
       const reader = parts.add("log", await openKafkaReader({ config, logger: logger.child({ part: "log" }), metrics }));
       parts.add(

@@ -10,7 +10,7 @@ import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
 import { listMigrations, migrate, planMigration, requireSchema } from "@callchain/schemas/clickhouse/migrate.ts";
 import { withMigrationLock } from "@callchain/schemas/clickhouse/migration-lock.ts";
 import { renderStatement } from "@callchain/schemas/clickhouse/schema-layout.ts";
-import { requireShardOrder } from "@callchain/schemas/clickhouse/shards.ts";
+import { requireOnlyShard } from "@callchain/schemas/clickhouse/shards.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { CLI, makeTempDir, removeDir, runCli } from "../support/process.ts";
 
@@ -195,9 +195,12 @@ test("shards in another order, or another number of them, are refused before any
   const [a, b] = names.map((database) => openDatabase({ url: engine.url, database, role: "writer" }));
   assert.ok(a !== undefined && b !== undefined);
   try {
-    await requireShardOrder([a, b]);
-    await assert.rejects(requireShardOrder([b, a]), /shard 1 of 2 holds rows of log partition 1, which belongs to shard 2/);
-    await assert.rejects(requireShardOrder([a, b, a]), /shard 1 of 3 holds rows of log partition 2, which belongs to shard 3/);
+    for (const partition of [0, 1, 2, 3]) await requireOnlyShard([a, b], partition);
+    await assert.rejects(requireOnlyShard([b, a], 1), /partition 1 are on ClickHouse shard 1 of 2, and would now go to shard 2/);
+    await assert.rejects(
+      requireOnlyShard([a, b, a], 2),
+      /partition 2 are on ClickHouse shard 1 of 3, and would now go to shard 3/,
+    );
   } finally {
     await a.close();
     await b.close();
