@@ -32,8 +32,9 @@ function buildSchemas(routes: readonly RouteDefinition[]): SchemaSet {
 /** Moves each schema's own `$defs` up among the components and points its references there. */
 function hoist(id: string, schema: unknown, components: Record<string, unknown>): void {
   const repointed: unknown = JSON.parse(
+    // The names that a schema has of its own, not a property that is called "id": that one is described by an object.
     JSON.stringify(schema, (key, value: unknown) =>
-      key === "$schema" || key === "$id" || key === "id" ? undefined : value,
+      typeof value === "string" && (key === "$schema" || key === "$id" || key === "id") ? undefined : value,
     ).replaceAll(/"#\/components\/schemas\/[^"#]*#\/(?:\$defs|definitions)\/|"#\/\$defs\//g, '"#/components/schemas/'),
   );
   if (typeof repointed !== "object" || repointed === null) return;

@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { createClient } from "@clickhouse/client";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { Shop } from "@callchain/deploy/demo/demo.ts";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { ExportResponse, RpcStatus } from "../bench/otlp-schema.ts";
 import { familyOf } from "../bench/proc.ts";
+import { askEngine } from "../support/engine.ts";
 import { openGrpc } from "../support/grpc.ts";
 import type { GrpcAnswer } from "../support/grpc.ts";
 import { eventually, getJson, makeTempDir, removeDir, startCallchain } from "../support/process.ts";
@@ -181,7 +181,7 @@ test(
         .join(", "),
     );
     assert.ok(ledger.acceptedCount >= (BODIES / 100) * 10, `${ledger.acceptedCount} good spans`);
-    for (const kind of ["accepted", "accepted in part", "400", "413", "415", "grpc 3", "grpc 8", "grpc 12"]) {
+    for (const kind of ["accepted", "accepted in part", "400", "413", "415", "grpc 3", "grpc 12"]) {
       assert.ok((counts.get(kind) ?? 0) > 0, `no answer was of the kind ${kind}`);
     }
     assert.equal(callchain.child.exitCode, null, callchain.output());
@@ -193,24 +193,17 @@ test(
 );
 
 test("every span that was accepted is stored, and its trace can be read", async (t) => {
-  const client = createClient({ url: callchain.engineUrl });
-  try {
-    const count = async (table: string): Promise<number> => {
-      const answer = await client.query({ query: `SELECT count() AS n FROM ${table}`, format: "JSONEachRow" });
-      return Number((await answer.json<{ n: string }>())[0]?.n);
-    };
-    await eventually(async () => {
-      const ingest = await getJson(`${callchain.queryUrl}/api/v1/ingest`);
-      assert.ok(typeof ingest === "object" && ingest !== null && "acceptedSpanCount" in ingest);
-      assert.equal(await count("spans"), ingest.acceptedSpanCount);
-    });
-    assert.equal(await count("dead_letters"), 0);
-  } finally {
-    await client.close();
-  }
+  const count = async (table: string): Promise<number | undefined> =>
+    (await askEngine<{ n: number }>(callchain.engineUrl, `SELECT count() AS n FROM ${table}`))[0]?.n;
+  await eventually(async () => {
+    const ingest = await getJson(`${callchain.queryUrl}/api/v1/ingest`);
+    assert.ok(typeof ingest === "object" && ingest !== null && "acceptedSpanCount" in ingest);
+    assert.equal(await count("spans"), ingest.acceptedSpanCount);
+  });
+  assert.equal(await count("dead_letters"), 0);
   const api = `${callchain.queryUrl}/api/v1`;
   for (const path of ["services", "latency", "dependencies", "attributes"]) await getJson(`${api}/${path}?${ALL_TIMES}`);
-  const { traces } = TraceSearchAnswer.parse(await getJson(`${api}/traces?limit=200&${ALL_TIMES}`));
+  const { traces } = TraceSearchAnswer.parse(await getJson(`${api}/traces?limit=40&${ALL_TIMES}`));
   assert.ok(traces.length > 20, `${traces.length} traces`);
   for (const { traceId } of traces) {
     await getJson(`${api}/traces/${traceId}`);
