@@ -63,10 +63,13 @@ function missing(id: TraceId): Failure {
 }
 
 async function answerTree(id: TraceId, view: "tree" | "skeleton", context: RouteContext): Promise<TraceTreeAnswer | BytesReply> {
-  const found = await readTraceColumns(id, context);
+  const [found, messages] = await Promise.all([
+    readTraceColumns(id, context),
+    view === "tree" ? readStatusMessages(id, context) : null,
+  ]);
   if (found === null) throw missing(id);
   const tree = buildCallTree(found.columns);
-  if (view === "tree") return buildTreeAnswer(id, tree, found, await readStatusMessages(id, context));
+  if (messages !== null) return buildTreeAnswer(id, tree, found, messages);
   return new BytesReply(SKELETON_MEDIA_TYPE, encodeSkeleton(id, tree, found));
 }
 

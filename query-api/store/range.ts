@@ -41,6 +41,12 @@ export function traceIdSql(id: string): string {
   return `'${id.replaceAll(/../g, String.raw`\x$&`)}'`;
 }
 
+/**
+ * For what names its traces: the bloom filters are asked before anything is read. Asked along with the reading, as is the default, they
+ * cost a third more; that pays only where reading stops early.
+ */
+export const INDEXES_FIRST = { use_skip_indexes_on_data_read: 0 };
+
 /** Spans through which work enters a service: server (2), consumer (5), and whatever has no parent. */
 export const IS_ENTRY = `(kind IN (2, 5) OR parent_span_id = ${NO_PARENT})`;
 

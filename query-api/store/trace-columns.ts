@@ -3,7 +3,7 @@ import { Failure } from "@callchain/schemas/span/errors.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
 import type { SpanColumns } from "../analysis/columns.ts";
 import { readNative, type NativeBlock } from "./native-reader.ts";
-import type { Asking } from "./range.ts";
+import { INDEXES_FIRST, traceIdSql, type Asking } from "./range.ts";
 
 /** Spans read of one trace; beyond it the earliest are read and the answer says so. */
 export const TRACE_SPAN_COUNT_MAX = 1_000_000;
@@ -14,10 +14,10 @@ const TIMEOUT_MS = 20_000;
 const HOST_KEYS = ["host.id", "host.name", "k8s.node.name", "service.instance.id"];
 const HOST_SQL = `toLowCardinality(coalesce(${HOST_KEYS.map((key) => `nullIf(JSONExtractString(toString(resource), '${key}'), '')`).join(", ")}, toString(service)))`;
 
-const SQL = `
+const columnsSql = (id: TraceId): string => `
 SELECT span_id, parent_span_id, toUnixTimestamp64Nano(start) AS start_nano, duration_nano, service, name, kind, status,
     toUInt8(notEmpty(event_time) + 2 * notEmpty(link_span_id)) AS has, ${HOST_SQL} AS host
-FROM spans WHERE trace_id = toFixedString(unhex({id:String}), 16)
+FROM spans WHERE trace_id = ${traceIdSql(id)}
 ORDER BY start, span_id LIMIT ${TRACE_SPAN_COUNT_MAX + 1} FORMAT Native`;
 
 export interface TraceColumns {
@@ -30,9 +30,9 @@ export interface TraceColumns {
 export async function readTraceColumns(id: TraceId, { database, signal }: Asking): Promise<TraceColumns | null> {
   const startedMs = performance.now();
   // Held whole here anyway: the engine need not stream it.
-  const settings = { optimize_read_in_order: 0, wait_end_of_query: 1 };
+  const settings = { ...INDEXES_FIRST, optimize_read_in_order: 0, wait_end_of_query: 1 };
   const chunks: Uint8Array[] = [];
-  for await (const chunk of await database.stream(SQL, { params: { id }, signal, timeoutMs: TIMEOUT_MS, settings }))
+  for await (const chunk of await database.stream(columnsSql(id), { signal, timeoutMs: TIMEOUT_MS, settings }))
     chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
   const blocks = [...readNative(bytes)].filter(({ rowCount }) => rowCount > 0);
@@ -118,8 +118,8 @@ const MESSAGE_COUNT_MAX = 20_000;
 export async function readStatusMessages(id: TraceId, { database, signal }: Asking): Promise<Map<string, string>> {
   const { rows } = await database.query<{ span: string; message: string }>(
     `SELECT lower(hex(span_id)) AS span, substringUTF8(status_message, 1, ${MESSAGE_CHARS_MAX}) AS message
-     FROM spans WHERE trace_id = toFixedString(unhex({id:String}), 16) AND status_message != '' LIMIT ${MESSAGE_COUNT_MAX}`,
-    { params: { id }, signal, timeoutMs: TIMEOUT_MS },
+     FROM spans WHERE trace_id = ${traceIdSql(id)} AND status_message != '' LIMIT ${MESSAGE_COUNT_MAX}`,
+    { signal, timeoutMs: TIMEOUT_MS, settings: INDEXES_FIRST },
   );
   return new Map(rows.map(({ span, message }) => [span, message]));
 }

@@ -2,23 +2,22 @@
 import { SPAN_SELECT, parseSpanRow } from "@callchain/schemas/clickhouse/rows.ts";
 import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
-import type { Asking } from "./range.ts";
+import { INDEXES_FIRST, traceIdSql, type Asking } from "./range.ts";
 
 const TIMEOUT_MS = 30_000;
 /** Spans held as objects at a time. */
 const BATCH_SPAN_COUNT = 2_000;
 
-const OF_TRACE = "trace_id = toFixedString(unhex({id:String}), 16)";
 /** What exporters sent twice comes once: copies are equal in all of this. */
 const WITHOUT_COPIES =
   "LIMIT 1 BY spans.span_id, spans.parent_span_id, spans.start, spans.duration_nano, spans.name, spans.kind, spans.status, cityHash64(spans.attr_string)";
 /** Numbers as texts where they could be rounded, see SPAN_SELECT. */
-const SETTINGS = { optimize_read_in_order: 0, output_format_json_quote_64bit_integers: 1 };
+const SETTINGS = { ...INDEXES_FIRST, optimize_read_in_order: 0, output_format_json_quote_64bit_integers: 1 };
 
 /** All spans by start in batches; nothing where the trace is unknown. */
 export async function* readTraceSpans(id: TraceId, { database, signal }: Asking): AsyncGenerator<Span[]> {
-  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE ${OF_TRACE} ORDER BY spans.start, spans.span_id ${WITHOUT_COPIES} FORMAT JSONEachRow`;
-  const lines = readLines(await database.stream(sql, { params: { id }, signal, timeoutMs: TIMEOUT_MS, settings: SETTINGS }));
+  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE trace_id = ${traceIdSql(id)} ORDER BY spans.start, spans.span_id ${WITHOUT_COPIES} FORMAT JSONEachRow`;
+  const lines = readLines(await database.stream(sql, { signal, timeoutMs: TIMEOUT_MS, settings: SETTINGS }));
   let batch: Span[] = [];
   for await (const line of lines) {
     batch.push(parseSpanRow(JSON.parse(line)));
@@ -31,9 +30,9 @@ export async function* readTraceSpans(id: TraceId, { database, signal }: Asking)
 
 /** One span; where several share the id, the earliest of them. null where it is not stored. */
 export async function getSpan(id: TraceId, spanId: SpanId, { database, signal }: Asking): Promise<Span | null> {
-  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE ${OF_TRACE} AND span_id = toFixedString(unhex({spanId:String}), 8) ORDER BY spans.start LIMIT 1`;
+  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE trace_id = ${traceIdSql(id)} AND span_id = toFixedString(unhex({spanId:String}), 8) ORDER BY spans.start LIMIT 1`;
   const { rows } = await database.query<unknown>(sql, {
-    params: { id, spanId },
+    params: { spanId },
     signal,
     timeoutMs: TIMEOUT_MS,
     settings: SETTINGS,

@@ -6,7 +6,7 @@ import type { TraceSummary } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { CompiledQuery } from "../search/compile.ts";
 import { SUMMARY_TIMEOUT_MS, findMatches, summarizeLargeTraces, type Condition, type FoundMatches } from "./large-traces.ts";
-import { IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
+import { INDEXES_FIRST, IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
 import {
   NO_MATCH,
   SPAN_ROW_SQL,
@@ -49,12 +49,15 @@ export async function summarizeTraces(
     params: { ...compiled.params, ...rangeParams(range) },
   };
   const spanCountMax = Math.max(TRACE_SPAN_COUNT_MIN, Math.floor(PAGE_SPAN_COUNT_MAX / ids.length));
-  const [spans, found] = await Promise.all([
-    readSpans(ids, spanCountMax + 1, matching.kind === "told" ? condition : null, asking),
-    matching.kind === "told" ? NOTHING_FOUND : completeMatches(ids, condition, matching, asking),
-  ]);
+  const spans = await readSpans(ids, spanCountMax + 1, matching.kind === "told" ? condition : null, asking);
   const byTrace = Map.groupBy(spans.rows, ({ id }) => id);
   const large = [...byTrace].flatMap(([id, rows]) => (rows.length > spanCountMax ? [id] : []));
+  const found =
+    matching.kind === "seen"
+      ? await completeMatches(byTrace, new Set(large), condition, matching, asking)
+      : large.length > 0
+        ? await findMatches(large, condition, asking)
+        : NOTHING_FOUND;
   const summaries = new Map<string, TraceSummary>();
   for (const [id, rows] of byTrace) {
     const match = found.byId.get(id) ?? buildMatch(withoutCopies(rows.filter(({ matched }) => matched === 1)));
@@ -62,10 +65,9 @@ export async function summarizeTraces(
   }
   const scans = [spans.scan, ...found.scans];
   if (large.length > 0) {
-    const counted = matching.kind === "told" ? await findMatches(large, condition, asking) : found;
-    const answer = await summarizeLargeTraces(large, counted.byId, asking);
+    const answer = await summarizeLargeTraces(large, found.byId, asking);
     for (const summary of answer.summaries) summaries.set(summary.traceId, summary);
-    scans.push(answer.scan, ...(counted === found ? [] : counted.scans));
+    scans.push(answer.scan);
   }
   return { byId: summaries, scans };
 }
@@ -74,7 +76,7 @@ const NOTHING_FOUND: FoundMatches = { byId: new Map(), scans: [] };
 
 type TaggedRow = SpanRow & { readonly matched: number };
 
-/** Spans of each trace, up to `spanCountMax` of each. Indexes first: read along with the data, they would leave far more of it to look at. */
+/** Spans of each trace, up to `spanCountMax` of each. */
 async function readSpans(
   ids: readonly string[],
   spanCountMax: number,
@@ -88,28 +90,33 @@ async function readSpans(
       params: condition?.params ?? {},
       signal,
       timeoutMs: SUMMARY_TIMEOUT_MS,
-      settings: { use_skip_indexes_on_data_read: 0 },
+      settings: INDEXES_FIRST,
     },
   );
 }
 
-/** The spans seen, and those that the search stopped short of. */
+/**
+ * The spans seen, and those that the search stopped short of: asked for only in traces that reach back so far, which are few, since a
+ * trace's spans lie together.
+ */
 async function completeMatches(
-  ids: readonly string[],
+  byTrace: ReadonlyMap<string, readonly SpanRow[]>,
+  large: ReadonlySet<string>,
   { sql, params }: Condition,
   { rows, untilNano }: Matching & { kind: "seen" },
   asking: Asking,
 ): Promise<FoundMatches> {
-  const seen = withoutCopies(untilNano === null ? rows : rows.filter((row) => BigInt(row.start_nano) > untilNano));
-  const seenOf = Map.groupBy(seen, ({ id }) => id);
+  const isUnseen = ({ start_nano }: SpanRow): boolean => untilNano !== null && BigInt(start_nano) <= untilNano;
+  const seenOf = Map.groupBy(withoutCopies(rows.filter((row) => !isUnseen(row))), ({ id }) => id);
+  const open = [...byTrace].filter(([id, spans]) => large.has(id) || spans.some(isUnseen)).map(([id]) => id);
   const rest =
-    untilNano === null
+    untilNano === null || open.length === 0
       ? NOTHING_FOUND
       : await findMatches(
-          ids,
+          open,
           { sql: `${sql} AND start <= ${instantSql("until")}`, params: { ...params, until: untilNano.toString() } },
           asking,
         );
   const matchOf = (id: string): Match => joinMatches(buildMatch(seenOf.get(id) ?? []), rest.byId.get(id) ?? NO_MATCH);
-  return { byId: new Map(ids.map((id) => [id, matchOf(id)])), scans: rest.scans };
+  return { byId: new Map([...byTrace.keys()].map((id) => [id, matchOf(id)])), scans: rest.scans };
 }

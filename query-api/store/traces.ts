@@ -39,8 +39,8 @@ export interface TracePage extends Omit<TraceSearchAnswer, "nextCursor"> {
 const EARLY_STOP = { read_in_order_use_virtual_row: 1 };
 const FIND_TIMEOUT_MS = 8_000;
 const SECOND_LOOK_TIMEOUT_MS = 4_000;
-/** Spans read per trace wanted, slowest first, before the exact, dearer statement takes over. */
-const SPANS_PER_TRACE = 6;
+/** Spans asked for per trace wanted before the exact, dearer statement takes over. Newest first, most of a trace's spans come together. */
+const SPANS_PER_TRACE: Readonly<Record<TraceSort, number>> = { newest: 20, slowest: 6 };
 /** Newest first by attributes: each span of a rare value is a granule of attributes to unpack, so hardly more than the traces wanted. */
 const SPANS_TO_SPARE = 4;
 
@@ -144,13 +144,8 @@ async function findKeysIn(
   const wanted = question.limit + 1;
   const isTold = readsCoreColumns(question.query);
   const scans: ScanFigures[] = [];
-  const ask = async (
-    statement: string,
-    params: Record<string, unknown>,
-    settings: Record<string, number> = {},
-  ): Promise<SpanKeyRow[]> => {
-    const options = { params, signal, timeoutMs, settings: { ...EARLY_STOP, ...settings } };
-    const { rows, scan } = await database.query<SpanKeyRow>(statement, options);
+  const ask = async (statement: string, params: Record<string, unknown>): Promise<SpanKeyRow[]> => {
+    const { rows, scan } = await database.query<SpanKeyRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
     scans.push(scan);
     return rows;
   };
@@ -158,18 +153,17 @@ async function findKeysIn(
   const select = selectKeys(question, compiled);
   const order = `ORDER BY ${KEY_SQL[question.sort]} DESC`;
   let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", rows: [], untilNano: question.range.to };
-  if (!isTold || question.sort === "slowest") {
-    const spanCountMax = question.sort === "slowest" ? wanted * SPANS_PER_TRACE : wanted + SPANS_TO_SPARE;
-    const columns = isTold || question.sort === "slowest" ? "" : `, ${SPAN_ROW_SQL}`;
-    const spans = await ask(`${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`, params);
-    const isAll = spans.length < spanCountMax;
-    const last = spans.at(-1)?.key;
-    if (columns !== "") matching = { kind: "seen", rows: spans.filter(isSpan), untilNano: isAll ? null : BigInt(last ?? 0) };
-    const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
-    if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
-  }
-  // One more than wanted shows whether the last place is contested. Small blocks, since the server reads whole ones here.
-  const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted + 1}`, params, { max_block_size: 8192 });
+  const bringsSpans = !isTold && question.sort === "newest";
+  const spanCountMax = bringsSpans ? wanted + SPANS_TO_SPARE : wanted * SPANS_PER_TRACE[question.sort];
+  const columns = bringsSpans ? `, ${SPAN_ROW_SQL}` : "";
+  const spans = await ask(`${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`, params);
+  const isAll = spans.length < spanCountMax;
+  const last = spans.at(-1)?.key;
+  if (bringsSpans) matching = { kind: "seen", rows: spans.filter(isSpan), untilNano: isAll ? null : BigInt(last ?? 0) };
+  const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
+  if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
+  // Few traces hold the best spans: the server keeps one span of each. One more than wanted shows whether the last place is contested.
+  const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted + 1}`, params);
   const boundary = traces[wanted - 1]?.key;
   if (boundary === undefined || traces[wanted]?.key !== boundary) {
     return { keys: rankKeys(traces).slice(0, wanted), matching, scans };
