@@ -2,8 +2,8 @@
  * A load generator in a process of its own: `node load.ts '{"url":..., "protocol":"http"|"grpc", "spansPerRequest":512, "seconds":60,
  * "connections":8, "gzip":false, "spansPerSecond":0}'`. Prints one JSON object with what was acknowledged. 429 and 503 are waited out.
  */
-import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:http2";
+import { connect as connectSocket, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { z } from "zod";
 import { buildCorpus } from "./corpus.ts";
@@ -36,27 +36,59 @@ const CORPUS_SPANS = 40_960;
 /** The corpus' spans are laid over this much time, a round after the other: about the arrival rate of a busy system. */
 const CORPUS_NANO = 400_000_000n;
 
+/**
+ * HTTP/1.1 on bare sockets, one request at a time on each: Node's own client takes 200 us a request, and the sender must not be what is
+ * measured.
+ */
 function httpSender(url: string, isGzip: boolean, connections: number): Send {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const headers = { "content-type": "application/x-protobuf", ...(isGzip ? { "content-encoding": "gzip" } : {}) };
-  return (body) =>
-    new Promise((resolve, reject) => {
-      const request = httpRequest(`${url}/v1/traces`, {
-        method: "POST",
-        agent,
-        headers: { ...headers, "content-length": body.length },
-      });
-      request.on("response", (response) => {
-        response.resume();
-        response.on("end", () => {
-          if (response.statusCode === 200) resolve("accepted");
-          else if (response.statusCode === 503 || response.statusCode === 429) resolve("refused");
-          else reject(new Error(`status ${response.statusCode}`));
-        });
-      });
-      request.on("error", reject);
-      request.end(body);
-    });
+  const { hostname, port } = new URL(url);
+  const coding = isGzip ? "content-encoding: gzip\r\n" : "";
+  const head = `POST /v1/traces HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/x-protobuf\r\n${coding}content-length: `;
+  const idle = Array.from({ length: connections }, () => openSocket(hostname, Number(port)));
+  return async (body) => {
+    const connection = idle.pop();
+    if (connection === undefined) throw new Error("more requests at once than connections");
+    connection.socket.cork();
+    connection.socket.write(`${head}${body.length}\r\n\r\n`);
+    connection.socket.write(body);
+    connection.socket.uncork();
+    const status = await connection.answer();
+    idle.push(connection);
+    if (status === 200) return "accepted";
+    if (status === 503 || status === 429) return "refused";
+    throw new Error(`status ${status}`);
+  };
+}
+
+interface Connection {
+  readonly socket: Socket;
+  /** The status of the next answer, once it is there whole. */
+  answer(): Promise<number>;
+}
+
+function openSocket(host: string, port: number): Connection {
+  const socket = connectSocket({ host, port, noDelay: true });
+  let waiting: PromiseWithResolvers<number> | null = null;
+  let text = "";
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+    const headEnd = text.indexOf("\r\n\r\n");
+    if (headEnd === -1) return;
+    const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0);
+    if (text.length < headEnd + 4 + length) return;
+    const status = Number(text.slice("HTTP/1.1 ".length, "HTTP/1.1 200".length));
+    text = "";
+    waiting?.resolve(status);
+  });
+  socket.on("error", (error) => waiting?.reject(error));
+  socket.on("close", () => waiting?.reject(new Error("the receiver closed the connection")));
+  return {
+    socket,
+    answer: () => {
+      waiting = Promise.withResolvers<number>();
+      return waiting.promise;
+    },
+  };
 }
 
 function grpcSender(url: string, isGzip: boolean, connections: number): Send {
