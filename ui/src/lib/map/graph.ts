@@ -63,19 +63,34 @@ function edgeId(caller: string, callee: string, kind: string): string {
   return `${caller}|${callee}|${kind}`;
 }
 
-/** The answer's graph in a stable order: nodes by id, edges by id. Edges with an end that is no node are left out. */
+/**
+ * The answer's graph in a stable order: nodes by id, edges by id. Edges with an end that is no node are left out. An external peer that
+ * bears the name of a service is that service, seen by callers whose calls left no span there: its calls go to the service.
+ */
 export function mapGraph(answer: {
   readonly nodes: readonly DependencyNode[];
   readonly edges: readonly DependencyEdge[];
 }): MapGraph {
   const ids = new Set(answer.nodes.map(({ id }) => id));
+  const services = new Map(answer.nodes.filter(({ kind }) => kind === "service").map(({ name, id }) => [name, id]));
+  const standIn = new Map<string, string>();
+  for (const { id, kind, name } of answer.nodes) {
+    const service = kind === "external" ? services.get(name) : undefined;
+    if (service !== undefined) standIn.set(id, service);
+  }
   return {
-    nodes: answer.nodes.map((node) => ({ ...node, memberCount: 1 })).sort(byId),
+    nodes: answer.nodes
+      .filter(({ id }) => !standIn.has(id))
+      .map((node) => ({ ...node, memberCount: 1 }))
+      .sort(byId),
     edges: mergeEdges(
       answer.edges
         .filter(({ caller, callee }) => ids.has(caller) && ids.has(callee))
-        .map((edge) => ({ ...edge, id: edgeId(edge.caller, edge.callee, edge.kind), edgeCount: 1 })),
-      new Map(),
+        .map((edge) => {
+          const kind = standIn.has(edge.callee) ? "call" : edge.kind;
+          return { ...edge, kind, id: edgeId(edge.caller, edge.callee, kind), edgeCount: 1 };
+        }),
+      standIn,
     ),
   };
 }

@@ -58,6 +58,33 @@ function randomGraph(count: number, extra: number, groups = 8): MapGraph {
 }
 
 describe("the part of a graph that is drawn", () => {
+  it("has one node for a service and for the external peer of its name, and one edge for both ways of seeing a call", () => {
+    const external = { ...edge("shipping", "billing", 3), callee: "external:billing", kind: "external" as const };
+    const other = { ...edge("shipping", "mail", 2), callee: "external:mail", kind: "external" as const };
+    const graph = mapGraph({
+      nodes: [
+        node("shipping"),
+        node("billing"),
+        node("billing", "external"),
+        node("mail", "external"),
+        node("billing", "database"),
+      ],
+      edges: [edge("shipping", "billing", 5), external, other],
+    });
+    assert.deepEqual(
+      graph.nodes.map(({ id }) => id),
+      ["database:billing", "external:mail", "service:billing", "service:shipping"],
+    );
+    assert.deepEqual(
+      graph.edges.map(({ callee, kind, callCount }) => ({ callee, kind, callCount })),
+      [
+        { callee: "external:mail", kind: "external", callCount: 2 },
+        { callee: "service:billing", kind: "call", callCount: 8 },
+      ],
+    );
+    assert.equal(graph.nodes.find(({ id }) => id === "service:billing")?.spanCount, 10);
+  });
+
   it("is everything while there are few nodes, without edges to nowhere", () => {
     const plan = planMap(CHAIN, WHOLE);
     assert.deepEqual(names(plan), ["cart", "depot", "stock", "web"]);

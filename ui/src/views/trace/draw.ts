@@ -60,6 +60,8 @@ export interface Scene {
 
 const DIMMED = 0.3;
 const LABEL_GAP = 5;
+/** What remains of a bar behind a label on it, gaps included. */
+const BAR_END_WIDTH = 36;
 const PATH_HEIGHT = 3;
 const PATH_WIDTH_MIN = 0.8;
 
@@ -177,7 +179,7 @@ function widthOf(context: CanvasRenderingContext2D, text: string): number {
   return width;
 }
 
-/** Right of the bar, else left of it, else on a patch of the surface at the bar's end. */
+/** Right of the bar, else left of it, else on a patch of the surface near the bar's end, which stays to be seen. */
 function drawLabel(context: CanvasRenderingContext2D, scene: Scene, bar: Bar, top: number, text: string, isError: boolean): void {
   const glyphWidth = isError ? 15 : 0;
   const textWidth = widthOf(context, text);
@@ -186,9 +188,9 @@ function drawLabel(context: CanvasRenderingContext2D, scene: Scene, bar: Bar, to
   let x = bar.x1 + LABEL_GAP;
   if (x + needed > scene.width) x = bar.x0 - LABEL_GAP - needed;
   if (x < 0) {
-    x = Math.max(bar.x0, bar.x1 - needed - LABEL_GAP - 3);
+    x = Math.max(bar.x0, bar.x1 - needed - BAR_END_WIDTH) + LABEL_GAP;
     context.fillStyle = scene.palette.surface;
-    context.fillRect(x - 3, top - 1, needed + 6, scene.barHeight + 3);
+    context.fillRect(x - LABEL_GAP, top - 1, needed + 2 * LABEL_GAP, scene.barHeight + 3);
   }
   if (isError) {
     drawErrorGlyph(context, scene, x + 6, middle);
