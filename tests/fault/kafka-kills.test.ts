@@ -9,7 +9,7 @@ import { eventually, until } from "../support/process.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";
 import { Dice } from "./dice.ts";
 
-const ROUNDS = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 200 : 2;
+const ROUNDS = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 200 : 1;
 const PARTITIONS = 4;
 const SENDERS = 3;
 const skip = kafkaMissing();

@@ -48,7 +48,7 @@ for (const [how, isKilled] of [
     if (isKilled) await stack.broker.kill();
     else stack.broker.signal("SIGSTOP");
     try {
-      await until("requests are refused", () => ledger.refusedCount > 8);
+      await until("requests are refused", () => ledger.refusedCount > 3);
       await pause(BROKER_AWAY_MS);
       checkGrowth(t, "the receiver during the outage", before, rssBytesOf([receiver.child.pid ?? 0]), GROWTH_BYTES_MAX);
     } finally {
