@@ -35,15 +35,20 @@ if (kafka.missing !== undefined) {
 if (values.full) process.env["CALLCHAIN_FAULT_FORM"] = "full";
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** What was not tested here, and why: said again at the end, where it is read. */
+const skipped: string[] = [];
 
 /** Runs files together, at most so many at once, and counts single tests (suites and files are not counted). */
 async function runFiles(paths: readonly string[], concurrency: number): Promise<void> {
   if (paths.length === 0) return;
   const stream = run({ files: paths.map((path) => join(root, path)), concurrency, timeout: 15 * 60_000 });
-  stream.on("test:pass", ({ skip, details }) => {
+  stream.on("test:pass", ({ name, skip, details }) => {
     if (details.type === "suite") return;
     if (skip === undefined || skip === false) counts.passed += 1;
-    else counts.skipped += 1;
+    else {
+      counts.skipped += 1;
+      skipped.push(`${name}: ${String(skip)}`);
+    }
   });
   stream.on("test:fail", ({ name, details }) => {
     if (details.type === "suite") return;
@@ -62,5 +67,6 @@ await runFiles(
   2,
 );
 await runFiles(files.filter(isHeavy), 1);
+for (const what of skipped) process.stdout.write(`\n*** SKIPPED ${what}`);
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
