@@ -1,7 +1,11 @@
 /** Migrations on the real engine: twice, at once, after a kill, for a time; and what a cluster would be sent. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { createServer } from "node:tls";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
@@ -132,11 +136,9 @@ test("a process killed at any moment leaves a schema that the next run completes
     await delay(round * 10);
     child.kill("SIGKILL");
     await exited;
-    const { status, stdout, stderr } = await runCli(args);
-    assert.equal(status, 0, stderr + stdout);
+    await migrate(server, logger, { database });
     await withDatabase(database, (opened) => requireSchema(opened));
-    const again = await runCli(args);
-    assert.match(again.stdout, /nothing: the schema is as this release needs it/);
+    assert.deepEqual(await planMigration(server, { database }), []);
     await server.command(`DROP DATABASE ${database}`);
   }
 });
@@ -206,6 +208,36 @@ test("shards in another order, or another number of them, are refused before any
     await b.close();
   }
 });
+
+test("an https server is taken by the authority of --clickhouse-ca-file, and no other", { skip: opensslMissing() }, async () => {
+  const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
+  const subject = ["-subj", "/CN=clickhouse", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert, ...subject];
+  assert.equal(spawnSync("openssl", made).status, 0);
+  const front = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
+    const back = connect(Number(new URL(engine.url).port), "127.0.0.1");
+    socket.pipe(back).pipe(socket);
+    for (const side of [socket, back]) side.on("error", () => void [socket.destroy(), back.destroy()]);
+  });
+  front.listen(0, "127.0.0.1");
+  await once(front, "listening");
+  const bound = front.address();
+  assert.ok(bound !== null && typeof bound === "object");
+  const args = ["migrate", "--no-topics", "--clickhouse-url", `https://127.0.0.1:${bound.port}`, "--clickhouse-database", "tls"];
+  try {
+    const trusted = await runCli([...args, "--clickhouse-ca-file", cert]);
+    assert.equal(trusted.status, 0, trusted.stderr);
+    const unknown = await runCli(args);
+    assert.equal(unknown.status, 1);
+    assert.match(unknown.stderr, /ClickHouse at https:\/\/127\.0\.0\.1:\d+ does not answer: .*self-signed certificate/);
+  } finally {
+    front.close();
+  }
+});
+
+function opensslMissing(): string | false {
+  return spawnSync("openssl", ["version"]).status === 0 ? false : "no openssl on PATH";
+}
 
 describe("the form for a cluster", () => {
   const layout = { database: "callchain", cluster: "main" };
