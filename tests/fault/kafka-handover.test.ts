@@ -7,10 +7,11 @@ import { startKafkaStack, type KafkaStack, type RoleProcess } from "../support/k
 import { eventually, until } from "../support/process.ts";
 import { Dice } from "./dice.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";
+import { underLoad } from "./load.ts";
 
 const IS_FULL = process.env["CALLCHAIN_FAULT_FORM"] === "full";
-const CHANGES = IS_FULL ? 100 : 4;
-const ZOMBIES = IS_FULL ? 50 : 2;
+const CHANGES = IS_FULL ? 100 : 3;
+const ZOMBIES = IS_FULL ? 50 : 1;
 const PARTITIONS = 6;
 const WRITERS_MAX = 4;
 const skip = kafkaMissing();
@@ -46,24 +47,23 @@ test(`${CHANGES} joins and leaves: no partition stands still, 0 lost, 0 doubled`
   const ledger = new Ledger();
   const receiver = await stack.startRole("receive", config);
   const writers = [await stack.startRole("write", config)];
-  const stopping = new AbortController();
-  const sender = ledger.sendUntil(stopping.signal, () => receiver.otlpHttpUrl, 20);
-  for (let change = 0; change < CHANGES; change += 1) {
-    const isJoin = writers.length === 1 || (writers.length < WRITERS_MAX && dice.roll(2) === 0);
-    if (isJoin) writers.push(await stack.startRole("write", config));
-    else {
-      const [leaver] = writers.splice(dice.roll(writers.length), 1);
-      assert.equal(await leaver?.stop(), 0, leaver?.output());
+  const changeWriters = async (): Promise<void> => {
+    for (let change = 0; change < CHANGES; change += 1) {
+      const isJoin = writers.length === 1 || (writers.length < WRITERS_MAX && dice.roll(2) === 0);
+      if (isJoin) writers.push(await stack.startRole("write", config));
+      else {
+        const [leaver] = writers.splice(dice.roll(writers.length), 1);
+        assert.equal(await leaver?.stop(), 0, leaver?.output());
+      }
+      if (dice.roll(2) === 0) await untilStored(ledger);
     }
-    if (dice.roll(2) === 0) await untilStored(ledger);
-  }
-  await untilStored(ledger);
-  await until("the partitions are shared out", async () => {
-    const counts = await Promise.all(writers.map(partitionsOf));
-    return counts.every((count) => count > 0) && counts.reduce((sum, count) => sum + count, 0) === PARTITIONS;
-  });
-  stopping.abort();
-  await sender;
+    await untilStored(ledger);
+    await until("the partitions are shared out", async () => {
+      const counts = await Promise.all(writers.map(partitionsOf));
+      return counts.every((count) => count > 0) && counts.reduce((sum, count) => sum + count, 0) === PARTITIONS;
+    });
+  };
+  await underLoad(ledger, 1, () => receiver.otlpHttpUrl, changeWriters);
   await eventually(async () => assert.deepEqual(await ledger.compare(stack.engine.url), NO_FAULTS));
   t.diagnostic(`${ledger.acceptedCount} acknowledged spans, all found once`);
   await Promise.all([receiver, ...writers].map((role) => role.stop()));

@@ -8,6 +8,7 @@ import { startKafkaStack, type KafkaStack, type RoleProcess } from "../support/k
 import { eventually, until } from "../support/process.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";
 import { Dice } from "./dice.ts";
+import { underLoad } from "./load.ts";
 
 const ROUNDS = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 200 : 1;
 const PARTITIONS = 4;
@@ -30,8 +31,6 @@ test(
     const ledger = new Ledger();
     let receiver = await stack.startRole("receive", config);
     const writers: RoleProcess[] = [await stack.startRole("write", config), await stack.startRole("write", config)];
-    const stopping = new AbortController();
-    const senders = Array.from({ length: SENDERS }, () => ledger.sendUntil(stopping.signal, () => receiver.otlpHttpUrl, 50));
     const kill: Record<string, () => Promise<void>> = {
       receiver: async () => {
         await receiver.kill();
@@ -57,16 +56,22 @@ test(
         );
       },
     };
-    for (let round = 0; round < ROUNDS; round += 1) {
+    const killAll = async (): Promise<void> => {
       for (const victim of dice.shuffle(Object.keys(kill))) {
         const acceptedBefore = ledger.acceptedCount;
         await until("requests are accepted", () => ledger.acceptedCount > acceptedBefore);
         await new Promise((resolve) => setTimeout(resolve, dice.roll(600)));
         await kill[victim]?.();
       }
-    }
-    stopping.abort();
-    await Promise.all(senders);
+    };
+    await underLoad(
+      ledger,
+      SENDERS,
+      () => receiver.otlpHttpUrl,
+      async () => {
+        for (let round = 0; round < ROUNDS; round += 1) await killAll();
+      },
+    );
     await eventually(async () => assert.deepEqual(await ledger.compare(stack.engine.url), NO_FAULTS));
     t.diagnostic(`${ledger.acceptedCount} acknowledged spans, all found once`);
     assert.equal(await receiver.stop(), 0, receiver.output());

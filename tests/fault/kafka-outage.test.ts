@@ -7,6 +7,7 @@ import { kafkaMissing } from "../support/kafka-broker.ts";
 import { startKafkaStack, type KafkaStack } from "../support/kafka-stack.ts";
 import { eventually, until } from "../support/process.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";
+import { underLoad } from "./load.ts";
 
 const IS_FULL = process.env["CALLCHAIN_FAULT_FORM"] === "full";
 const BROKER_AWAY_MS = IS_FULL ? 60_000 : 1_000;
@@ -41,24 +42,23 @@ for (const [how, isKilled] of [
     const ledger = new Ledger();
     const receiver = await stack.startRole("receive", config);
     const writer = await stack.startRole("write", config);
-    const stopping = new AbortController();
-    const senders = Array.from({ length: 4 }, () => ledger.sendUntil(stopping.signal, () => receiver.otlpHttpUrl, 50));
-    await until("spans are accepted", () => ledger.acceptedCount > 2_000);
-    const before = rssBytesOf([receiver.child.pid ?? 0]);
-    if (isKilled) await stack.broker.kill();
-    else stack.broker.signal("SIGSTOP");
-    try {
-      await until("requests are refused", () => ledger.refusedCount > 3);
-      await pause(BROKER_AWAY_MS);
-      checkGrowth(t, "the receiver during the outage", before, rssBytesOf([receiver.child.pid ?? 0]), GROWTH_BYTES_MAX);
-    } finally {
-      if (isKilled) await stack.broker.start();
-      else stack.broker.signal("SIGCONT");
-    }
-    const acceptedBefore = ledger.acceptedCount;
-    await until("spans are accepted again", () => ledger.acceptedCount > acceptedBefore + 1_000);
-    stopping.abort();
-    await Promise.all(senders);
+    const breakBroker = async (): Promise<void> => {
+      await until("spans are accepted", () => ledger.acceptedCount > 2_000);
+      const before = rssBytesOf([receiver.child.pid ?? 0]);
+      if (isKilled) await stack.broker.kill();
+      else stack.broker.signal("SIGSTOP");
+      try {
+        await until("requests are refused", () => ledger.refusedCount > 3);
+        await pause(BROKER_AWAY_MS);
+        checkGrowth(t, "the receiver during the outage", before, rssBytesOf([receiver.child.pid ?? 0]), GROWTH_BYTES_MAX);
+      } finally {
+        if (isKilled) await stack.broker.start();
+        else stack.broker.signal("SIGCONT");
+      }
+      const acceptedBefore = ledger.acceptedCount;
+      await until("spans are accepted again", () => ledger.acceptedCount > acceptedBefore + 1_000);
+    };
+    await underLoad(ledger, 4, () => receiver.otlpHttpUrl, breakBroker);
     await eventually(async () => assert.deepEqual(await ledger.compare(stack.engine.url), NO_FAULTS));
     t.diagnostic(`${ledger.acceptedCount} acknowledged spans, ${ledger.refusedCount} requests refused`);
     for (const role of [receiver, writer]) assert.equal(await role.stop(), 0, role.output());
@@ -70,23 +70,22 @@ test("a ClickHouse that hangs: spans are accepted all the while, and stored once
   const ledger = new Ledger();
   const receiver = await stack.startRole("receive", config);
   const writer = await stack.startRole("write", config);
-  const stopping = new AbortController();
-  const senders = Array.from({ length: 4 }, () => ledger.sendUntil(stopping.signal, () => receiver.otlpHttpUrl, 50));
-  await until("spans are stored", async () => (await writer.metric("callchain_writer_spans_total")).sum > 1_000);
-  const enginePid = stack.engine.pid;
-  assert.ok(enginePid !== null);
-  const before = rssBytesOf([writer.child.pid ?? 0]);
-  process.kill(enginePid, "SIGSTOP");
-  try {
-    const acceptedBefore = ledger.acceptedCount;
-    await pause(ENGINE_HUNG_MS);
-    await until("spans are still accepted", () => ledger.acceptedCount > acceptedBefore + 1_000);
-    checkGrowth(t, "the writer during the hang", before, rssBytesOf([writer.child.pid ?? 0]), 8 * GROWTH_BYTES_MAX);
-  } finally {
-    process.kill(enginePid, "SIGCONT");
-  }
-  stopping.abort();
-  await Promise.all(senders);
+  const hangEngine = async (): Promise<void> => {
+    await until("spans are stored", async () => (await writer.metric("callchain_writer_spans_total")).sum > 1_000);
+    const enginePid = stack.engine.pid;
+    assert.ok(enginePid !== null);
+    const before = rssBytesOf([writer.child.pid ?? 0]);
+    process.kill(enginePid, "SIGSTOP");
+    try {
+      const acceptedBefore = ledger.acceptedCount;
+      await pause(ENGINE_HUNG_MS);
+      await until("spans are still accepted", () => ledger.acceptedCount > acceptedBefore + 1_000);
+      checkGrowth(t, "the writer during the hang", before, rssBytesOf([writer.child.pid ?? 0]), 8 * GROWTH_BYTES_MAX);
+    } finally {
+      process.kill(enginePid, "SIGCONT");
+    }
+  };
+  await underLoad(ledger, 4, () => receiver.otlpHttpUrl, hangEngine);
   await eventually(async () => assert.deepEqual(await ledger.compare(stack.engine.url), NO_FAULTS));
   t.diagnostic(`${ledger.acceptedCount} acknowledged spans, all found once`);
   for (const role of [receiver, writer]) assert.equal(await role.stop(), 0, role.output());

@@ -156,6 +156,8 @@ export class Fetcher {
       // What did not change the broker leaves out (KIP-227).
       const answer = answers.get(feed.partition);
       feed.take({ batches: answer?.records ?? [], end: answer?.lastStableOffset ?? null, isShared }, from);
+      // A partition that was let go of meanwhile is no longer ours to tell of.
+      if (this.#feeds.get(feed.partition) !== feed) continue;
       this.#metrics.lagRecords.set({ partition: String(feed.partition) }, Number(feed.lag));
     }
   }
