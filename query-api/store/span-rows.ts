@@ -20,6 +20,14 @@ export interface SpanRow {
   readonly span_duration: string;
 }
 
+/** Columns that tell a span from all others of its trace, beside its start: two spans of one call may share an id. */
+export const SPAN_KEY_SQL = "lower(hex(span_id)) AS span, kind AS span_kind, duration_nano AS span_duration";
+export type SpanKeyRow = Pick<SpanRow, "span" | "span_kind" | "span_duration">;
+
+export function spanKeyOf(traceId: string, startNano: string, row: SpanKeyRow): string {
+  return `${traceId} ${startNano} ${row.span} ${row.span_kind} ${row.span_duration}`;
+}
+
 /** How many spans of a trace matched, and the first of them by start. */
 export interface Match {
   readonly count: number;
@@ -43,14 +51,6 @@ export function withoutCopies<R extends SpanRow>(rows: readonly R[]): R[] {
 export function buildMatch(rows: readonly SpanRow[]): Match {
   const first = rows.toSorted(byStart).slice(0, MATCHED_SPANS_MAX);
   return { count: rows.length, first: first.map(buildMatchedSpan) };
-}
-
-/** Of two parts without a span in common. */
-export function joinMatches(a: Match, b: Match): Match {
-  const first = [...a.first, ...b.first].toSorted(
-    (x, y) => compareNano(x.startNano, y.startNano) || compareTexts(x.spanId, y.spanId),
-  );
-  return { count: a.count + b.count, first: first.slice(0, MATCHED_SPANS_MAX) };
 }
 
 function compareNano(a: string, b: string): number {

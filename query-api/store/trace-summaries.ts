@@ -6,17 +6,8 @@ import type { TraceSummary } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { CompiledQuery } from "../search/compile.ts";
 import { SUMMARY_TIMEOUT_MS, findMatches, summarizeLargeTraces, type Condition, type FoundMatches } from "./large-traces.ts";
-import { INDEXES_FIRST, IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
-import {
-  NO_MATCH,
-  SPAN_ROW_SQL,
-  buildMatch,
-  buildSummary,
-  joinMatches,
-  withoutCopies,
-  type Match,
-  type SpanRow,
-} from "./span-rows.ts";
+import { INDEXES_FIRST, IN_RANGE, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
+import { NO_MATCH, SPAN_ROW_SQL, buildMatch, buildSummary, spanKeyOf, withoutCopies, type SpanRow } from "./span-rows.ts";
 
 /** Spans of a page read in all; a trace with more than its share is summed up by the server. */
 const PAGE_SPAN_COUNT_MAX = 20_000;
@@ -24,11 +15,11 @@ const TRACE_SPAN_COUNT_MIN = 100;
 
 /**
  * Where the matching spans come from: told with the spans themselves ("told", for conditions that read no more than a summary does), or
- * found before ("seen"): all of them that start after `untilNano`, null for all there are.
+ * found before ("seen"): `keys` are the span keys of all that start after `untilNano`, null for all there are.
  */
 export type Matching =
   | { readonly kind: "told" }
-  | { readonly kind: "seen"; readonly rows: readonly SpanRow[]; readonly untilNano: bigint | null };
+  | { readonly kind: "seen"; readonly keys: ReadonlySet<string>; readonly untilNano: bigint | null };
 
 export interface TraceSummaries {
   readonly byId: ReadonlyMap<string, TraceSummary>;
@@ -52,15 +43,13 @@ export async function summarizeTraces(
   const spans = await readSpans(ids, spanCountMax + 1, matching.kind === "told" ? condition : null, asking);
   const byTrace = Map.groupBy(spans.rows, ({ id }) => id);
   const large = [...byTrace].flatMap(([id, rows]) => (rows.length > spanCountMax ? [id] : []));
-  const found =
-    matching.kind === "seen"
-      ? await completeMatches(byTrace, new Set(large), condition, matching, asking)
-      : large.length > 0
-        ? await findMatches(large, condition, asking)
-        : NOTHING_FOUND;
+  const isMatch = (row: TaggedRow): boolean =>
+    matching.kind === "told" ? row.matched === 1 : matching.keys.has(spanKeyOf(row.id, row.start_nano, row));
+  const open = [...byTrace].flatMap(([id, rows]) => (rows.length > spanCountMax || reachesBack(rows, matching) ? [id] : []));
+  const found = open.length > 0 ? await findMatches(open, condition, asking) : NOTHING_FOUND;
   const summaries = new Map<string, TraceSummary>();
   for (const [id, rows] of byTrace) {
-    const match = found.byId.get(id) ?? buildMatch(withoutCopies(rows.filter(({ matched }) => matched === 1)));
+    const match = open.includes(id) ? (found.byId.get(id) ?? NO_MATCH) : buildMatch(withoutCopies(rows.filter(isMatch)));
     summaries.set(id, buildSummary(id, withoutCopies(rows), match));
   }
   const scans = [spans.scan, ...found.scans];
@@ -95,28 +84,9 @@ async function readSpans(
   );
 }
 
-/**
- * The spans seen, and those that the search stopped short of: asked for only in traces that reach back so far, which are few, since a
- * trace's spans lie together.
- */
-async function completeMatches(
-  byTrace: ReadonlyMap<string, readonly SpanRow[]>,
-  large: ReadonlySet<string>,
-  { sql, params }: Condition,
-  { rows, untilNano }: Matching & { kind: "seen" },
-  asking: Asking,
-): Promise<FoundMatches> {
-  const isUnseen = ({ start_nano }: SpanRow): boolean => untilNano !== null && BigInt(start_nano) <= untilNano;
-  const seenOf = Map.groupBy(withoutCopies(rows.filter((row) => !isUnseen(row))), ({ id }) => id);
-  const open = [...byTrace].filter(([id, spans]) => large.has(id) || spans.some(isUnseen)).map(([id]) => id);
-  const rest =
-    untilNano === null || open.length === 0
-      ? NOTHING_FOUND
-      : await findMatches(
-          open,
-          { sql: `${sql} AND start <= ${instantSql("until")}`, params: { ...params, until: untilNano.toString() } },
-          asking,
-        );
-  const matchOf = (id: string): Match => joinMatches(buildMatch(seenOf.get(id) ?? []), rest.byId.get(id) ?? NO_MATCH);
-  return { byId: new Map([...byTrace.keys()].map((id) => [id, matchOf(id)])), scans: rest.scans };
+/** The search stopped short of some of these spans; hardly any trace has such, since a trace's spans lie together. */
+function reachesBack(rows: readonly SpanRow[], matching: Matching): boolean {
+  if (matching.kind === "told" || matching.untilNano === null) return false;
+  const { untilNano } = matching;
+  return rows.some(({ start_nano }) => BigInt(start_nano) <= untilNano);
 }

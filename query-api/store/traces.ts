@@ -9,7 +9,7 @@ import { unixNano } from "@callchain/schemas/span/time.ts";
 import { asksForAnyScope, compileQuery, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { SPAN_ROW_SQL, type SpanRow } from "./span-rows.ts";
+import { SPAN_KEY_SQL, spanKeyOf, type SpanKeyRow } from "./span-rows.ts";
 import { summarizeTraces, type Matching } from "./trace-summaries.ts";
 
 export const TRACE_SORTS = ["newest", "slowest"] as const;
@@ -128,8 +128,8 @@ interface KeyRow {
   readonly key: string;
 }
 
-/** Of the newest-first search by attributes, whose rows carry the spans: asking for them again would read the attributes again. */
-type SpanKeyRow = KeyRow & Partial<SpanRow>;
+/** Of the newest-first search by attributes, whose rows tell the spans: asking which they are again would read the attributes again. */
+type FoundRow = KeyRow & Partial<SpanKeyRow>;
 
 /**
  * ORDER BY has the key alone, since a second column would make the server read everything instead of stopping early. Which of several
@@ -144,22 +144,25 @@ async function findKeysIn(
   const wanted = question.limit + 1;
   const isTold = readsCoreColumns(question.query);
   const scans: ScanFigures[] = [];
-  const ask = async (statement: string, params: Record<string, unknown>): Promise<SpanKeyRow[]> => {
-    const { rows, scan } = await database.query<SpanKeyRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
+  const ask = async (statement: string, params: Record<string, unknown>): Promise<FoundRow[]> => {
+    const { rows, scan } = await database.query<FoundRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
     scans.push(scan);
     return rows;
   };
   const params = bindAll(question, compiled);
   const select = selectKeys(question, compiled);
   const order = `ORDER BY ${KEY_SQL[question.sort]} DESC`;
-  let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", rows: [], untilNano: question.range.to };
+  let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", keys: new Set(), untilNano: question.range.to };
   const bringsSpans = !isTold && question.sort === "newest";
   const spanCountMax = bringsSpans ? wanted + SPANS_TO_SPARE : wanted * SPANS_PER_TRACE[question.sort];
-  const columns = bringsSpans ? `, ${SPAN_ROW_SQL}` : "";
+  const columns = bringsSpans ? `, ${SPAN_KEY_SQL}` : "";
   const spans = await ask(`${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`, params);
   const isAll = spans.length < spanCountMax;
   const last = spans.at(-1)?.key;
-  if (bringsSpans) matching = { kind: "seen", rows: spans.filter(isSpan), untilNano: isAll ? null : BigInt(last ?? 0) };
+  if (bringsSpans) {
+    const keys = new Set(spans.filter(isSpan).map((row) => spanKeyOf(row.id, row.key, row)));
+    matching = { kind: "seen", keys, untilNano: isAll ? null : BigInt(last ?? 0) };
+  }
   const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
   if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
   // Few traces hold the best spans: the server keeps one span of each. One more than wanted shows whether the last place is contested.
@@ -177,7 +180,7 @@ async function findKeysIn(
   return { keys: rankKeys([...above, ...tied]).slice(0, wanted), matching, scans };
 }
 
-function isSpan(row: SpanKeyRow): row is KeyRow & SpanRow {
+function isSpan(row: FoundRow): row is KeyRow & SpanKeyRow {
   return row.span !== undefined;
 }
 

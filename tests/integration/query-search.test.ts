@@ -183,6 +183,48 @@ describe("GET /traces", () => {
     assert.equal((await found("{ traceDuration > 1s }")).size, 0);
   });
 
+  it("counts every match of the traces it shows, where it stopped early and where a trace is large", async () => {
+    // The newest spans are all of one trace; another has more spans than a page reads.
+    const from = TO + 1_000_000_000_000n;
+    const spansOf = (trace: number, count: number, stepNano: bigint): Span[] =>
+      Array.from({ length: count }, (_, at) =>
+        buildSpan({
+          traceId: traceIdOf(trace),
+          spanId: spanIdOf(trace * 100_000 + at + 1),
+          parentSpanId: at === 0 ? null : spanIdOf(trace * 100_000 + 1),
+          startNano: unixNano(from + BigInt(at) * stepNano),
+          attributes: attributes({ "test.mark": text("many") }),
+        }),
+      );
+    const counts = [30, 40, 20_050];
+    const stepsNano = [1_000_000n, 100_000n, 10n];
+    for (const [at, count] of counts.entries()) await storeSpans(stack.writer, spansOf(900 + at, count, stepsNano[at] ?? 1n));
+    for (const params of [
+      { q: '{ span.test.mark = "many" }' },
+      { q: '{ name = "work" }' },
+      { q: '{ span.test.mark = "many" }', sort: "slowest" },
+    ]) {
+      const reply = await stack.ask("/traces", { from, to: from + 1_000_000_000n, ...params });
+      const { traces } = TraceSearchAnswer.parse(reply.body);
+      const byId = traces.toSorted((a, b) => (a.traceId < b.traceId ? -1 : 1));
+      assert.deepEqual(
+        byId.map(({ spanCount, matchedSpanCount, complete }) => [spanCount, matchedSpanCount, complete]),
+        counts.map((count) => [count, count, true]),
+      );
+      assert.deepEqual(
+        byId.map(({ matchedSpans }) => matchedSpans.map(({ spanId }) => spanId)),
+        counts.map((_, at) => [1, 2, 3].map((span) => spanIdOf((900 + at) * 100_000 + span))),
+      );
+    }
+    const few = TraceSearchAnswer.parse(
+      (await stack.ask("/traces", { from, to: from + 1_000_000_000n, q: '{ span.test.mark = "many" }', limit: 1 })).body,
+    );
+    assert.deepEqual(
+      few.traces.map(({ traceId, matchedSpanCount }) => [traceId, matchedSpanCount]),
+      [[traceIdOf(900), 30]],
+    );
+  });
+
   it("summarizes the whole trace, copies of a span counted once", async () => {
     const [summary] = (await search({ q: `{ trace:id = "${traceIdOf(16)}" && name != "zzz" }` })).traces;
     const spans = SPANS.filter(({ traceId }) => traceId === traceIdOf(16));
