@@ -2,6 +2,7 @@
 import { cpus, totalmem } from "node:os";
 import { runAggregatesBench } from "./aggregates.ts";
 import { runIngestBench } from "./ingest.ts";
+import { runKafkaBench } from "./kafka.ts";
 import { runQueryBench } from "./query.ts";
 import { runReceiveBench } from "./receive.ts";
 import { runStorageBench } from "./storage.ts";
@@ -11,6 +12,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   transcode: runTranscodeBench,
   ingest: runIngestBench,
   receive: runReceiveBench,
+  kafka: runKafkaBench,
   aggregates: runAggregatesBench,
   query: runQueryBench,
   storage: runStorageBench,

@@ -85,23 +85,22 @@ test(
       const [one, other] = await Promise.all(both.map(partitionsOf));
       return one === PARTITIONS / 2 && other === PARTITIONS / 2;
     };
-    const stopping = new AbortController();
-    const senders = Array.from({ length: 2 }, () => ledger.sendUntil(stopping.signal, () => receiver.otlpHttpUrl, 20));
-    for (let round = 0; round < ZOMBIES; round += 1) {
-      await until("both writers have partitions", isShared);
-      const [zombie, survivor] = round % 2 === 0 ? both : ([second, first] as const);
-      await new Promise((resolve) => setTimeout(resolve, dice.roll(500)));
-      zombie.child.kill("SIGSTOP");
-      try {
-        await until("the other writer has all partitions", async () => (await partitionsOf(survivor)) === PARTITIONS);
-        await untilStored(ledger);
-      } finally {
-        zombie.child.kill("SIGCONT");
+    const stopAndWake = async (): Promise<void> => {
+      for (let round = 0; round < ZOMBIES; round += 1) {
+        await until("both writers have partitions", isShared);
+        const [zombie, survivor] = round % 2 === 0 ? both : ([second, first] as const);
+        await new Promise((resolve) => setTimeout(resolve, dice.roll(500)));
+        zombie.child.kill("SIGSTOP");
+        try {
+          await until("the other writer has all partitions", async () => (await partitionsOf(survivor)) === PARTITIONS);
+          await untilStored(ledger);
+        } finally {
+          zombie.child.kill("SIGCONT");
+        }
       }
-    }
-    await until("both writers have partitions", isShared);
-    stopping.abort();
-    await Promise.all(senders);
+      await until("both writers have partitions", isShared);
+    };
+    await underLoad(ledger, 2, () => receiver.otlpHttpUrl, stopAndWake);
     await eventually(async () => assert.deepEqual(await ledger.compare(stack.engine.url), NO_FAULTS));
     t.diagnostic(`${ledger.acceptedCount} acknowledged spans, all found once`);
     for (const role of [receiver, ...both]) assert.equal(await role.stop(), 0, role.output());
