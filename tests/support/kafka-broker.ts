@@ -42,12 +42,15 @@ export function kafkaMissing(): string | false {
   return findKafka({ install: true }).missing ?? false;
 }
 
-/** Starts with more broker properties than the usual ones; resolves when it answers. */
-export async function startKafkaBroker(properties: Readonly<Record<string, string>> = {}): Promise<KafkaBroker> {
+type Table = Readonly<Record<string, string>>;
+
+/** Starts with more broker properties, and more client settings, than the usual ones; resolves when it answers. */
+export async function startKafkaBroker(properties: Table = {}, settings: Table = {}): Promise<KafkaBroker> {
   const found = findKafka({ install: true });
   if (found.classPath === undefined) throw new Error(found.missing);
   for (let attempt = 1; ; attempt += 1) {
-    const broker = new Broker(found.classPath, await mkdtemp(join(tmpdir(), "callchain-kafka-")), await freePort());
+    const dir = await mkdtemp(join(tmpdir(), "callchain-kafka-"));
+    const broker = new Broker(found.classPath, dir, await freePort(), settings);
     try {
       await broker.format(await freePort(), properties);
       await broker.start();
@@ -63,11 +66,13 @@ class Broker implements KafkaBroker {
   readonly #classPath: string;
   readonly #dir: string;
   readonly #port: number;
+  readonly #settings: Table;
   #child: ChildProcess | null = null;
   #output = "";
   #topicCount = 0;
 
-  constructor(classPath: string, dir: string, port: number) {
+  constructor(classPath: string, dir: string, port: number, settings: Table) {
+    this.#settings = settings;
     this.#classPath = classPath;
     this.#dir = dir;
     this.#port = port;
@@ -82,8 +87,8 @@ class Broker implements KafkaBroker {
   }
 
   config(settings: Readonly<Record<string, string>> = {}): KafkaConfig {
-    const given = { "kafka-brokers": this.address, "kafka-session-ms": "3000", ...settings };
-    const argv = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value]);
+    const given = { "kafka-brokers": this.address, "kafka-session-ms": "3000", ...this.#settings, ...settings };
+    const argv = Object.entries(given).flatMap(([name, value]) => (value === "" ? [`--${name}`] : [`--${name}`, value]));
     return readConfig(kafkaSettings, { argv, env: {} });
   }
 

@@ -33,7 +33,7 @@ export function clientOptions(config: KafkaConfig, role: string): BaseOptions {
   };
 }
 
-function tlsOf(config: KafkaConfig): Pick<BaseOptions, "tls" | "tlsServerName"> {
+function tlsOf(config: KafkaConfig): Pick<BaseOptions, "tls"> {
   const files = { ca: "kafkaTlsCaFile", cert: "kafkaTlsCertFile", key: "kafkaTlsKeyFile" } as const;
   const tls: { ca?: string; cert?: string; key?: string } = {};
   for (const name of ["ca", "cert", "key"] as const) {
@@ -46,7 +46,7 @@ function tlsOf(config: KafkaConfig): Pick<BaseOptions, "tls" | "tlsServerName"> 
       throw new InvalidError(`${flagOf(files[name])}: cannot read ${path}: ${messageOf(error)}`, { cause: error });
     }
   }
-  return config.kafkaTls ? { tls, tlsServerName: true } : {};
+  return config.kafkaTls ? { tls } : {};
 }
 
 /** The id of a Kafka protocol error anywhere in what the client threw: "NOT_LEADER_OR_FOLLOWER". */
