@@ -152,12 +152,17 @@ export class Engine {
     const signal = AbortSignal.any([killer.signal, context.signal]);
     try {
       const leave = await this.#gates[statementClass].enter(signal);
-      const cancel = (): void => void this.#cancel(context.queryId);
+      const ended = new AbortController();
+      const kills: Promise<void>[] = [];
+      const cancel = (): void => void kills.push(this.#cancel(context.queryId, ended.signal));
       signal.addEventListener("abort", cancel, { once: true });
       try {
         return await work();
       } finally {
         signal.removeEventListener("abort", cancel);
+        ended.abort();
+        // The id is free only now: a late kill would hit the next statement of this id.
+        await Promise.all(kills);
         leave();
       }
     } finally {
@@ -183,15 +188,15 @@ export class Engine {
   }
 
   /** Asks the engine to kill a statement until it has ended: right after its start the engine does not list it yet. */
-  async #cancel(queryId: string): Promise<void> {
+  async #cancel(queryId: string, ended: AbortSignal): Promise<void> {
     const kill = `KILL QUERY WHERE Settings['${ID_SETTING}'] = ${stringLiteral(queryId)} ASYNC`;
-    for (let waitMs = CANCEL_RETRY_MS; this.#running.has(queryId); waitMs = Math.min(waitMs * 2, CANCEL_RETRY_MAX_MS)) {
+    for (let waitMs = CANCEL_RETRY_MS; !ended.aborted; waitMs = Math.min(waitMs * 2, CANCEL_RETRY_MAX_MS)) {
       try {
         await this.#callNative(kill, "Null");
       } catch (error) {
         this.#log.warn({ queryId, reason: engineErrorOf(error).text }, "a statement could not be killed yet");
       }
-      await delay(waitMs);
+      await delay(waitMs, undefined, { signal: ended }).catch(() => undefined);
     }
   }
 }
