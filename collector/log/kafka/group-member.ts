@@ -10,6 +10,7 @@
 import { Consumer } from "@platformatic/kafka";
 import { clientOptions } from "./client.ts";
 import type { KafkaConfig } from "./settings.ts";
+import { shareOut } from "./share-out.ts";
 
 const REBALANCE_TIMEOUT_MS = 30_000;
 const HEARTBEATS_PER_SESSION = 5;
@@ -41,6 +42,18 @@ export class GroupMember {
       rebalanceTimeout,
       heartbeatInterval: Math.floor(config.kafkaSessionMs / HEARTBEATS_PER_SESSION),
       protocols: [{ name: "cooperative-sticky", version: 3 }],
+      partitionAssigner: (_leader, members, _topics, metadata) => {
+        const states = [...members.values()].map(({ memberId, ownedPartitions, generationId }) => ({
+          memberId,
+          owned: ownedPartitions?.find(({ topic }) => topic === this.#topic)?.partitions ?? [],
+          generationId: generationId ?? -1,
+        }));
+        const shares = shareOut(states, metadata.topics.get(this.#topic)?.partitionsCount ?? 0);
+        return [...shares].map(([memberId, partitions]) => ({
+          memberId,
+          assignments: new Map([[this.#topic, { topic: this.#topic, partitions }]]),
+        }));
+      },
       // The client asks for this before each JoinGroup and waits for the answer; no data of ours goes along.
       protocolsMetadata: async () => {
         await events.onKeep(this.#assigned());
