@@ -18,7 +18,7 @@ import { eventually, getJson, makeTempDir, removeDir, startCallchain } from "../
 import type { CallchainProcess } from "../support/process.ts";
 import { planDelivery, sendGrpc, sendHttp } from "./fuzz/delivery.ts";
 import type { Delivery, Encoding, HttpAnswer } from "./fuzz/delivery.ts";
-import { Dice } from "./fuzz/dice.ts";
+import { Dice } from "./dice.ts";
 import { mutateJson } from "./fuzz/json.ts";
 import { mutateProtobuf } from "./fuzz/protobuf.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";

@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import { after, test } from "node:test";
 import { eventually, makeTempDir, removeDir, startCallchain, until } from "../support/process.ts";
 import type { CallchainProcess } from "../support/process.ts";
+import { Dice } from "./dice.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";
 
 const KILLS = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 50 : 5;
@@ -15,21 +16,16 @@ test(
   `${KILLS} kills at random moments: 0 acknowledged spans lost, 0 doubled, and every start needs no repair`,
   { timeout: 30 * 60_000 },
   async (t) => {
-    const seed = randomInt(2 ** 31);
-    t.diagnostic(`seed ${seed}`);
+    const dice = new Dice(randomInt(2 ** 31));
+    t.diagnostic(`seed ${dice.seed}`);
     const ledger = new Ledger();
-    let dice = seed;
-    const roll = (max: number): number => {
-      dice = (Math.imul(dice, 1_103_515_245) + 12_345) & 0x7fffffff;
-      return (dice / 0x7fffffff) * max;
-    };
     for (let kill = 0; kill < KILLS; kill += 1) {
       const callchain = await startCallchain(dataDir);
       const stopping = new AbortController();
       const senders = Array.from({ length: SENDERS }, () => ledger.sendUntil(stopping.signal, () => callchain.otlpHttpUrl, 100));
       const acceptedBefore = ledger.acceptedCount;
       await until("a request is accepted", () => ledger.acceptedCount > acceptedBefore);
-      await new Promise((resolve) => setTimeout(resolve, roll(2500)));
+      await new Promise((resolve) => setTimeout(resolve, dice.below(2500)));
       await callchain.kill();
       stopping.abort();
       await Promise.all(senders);

@@ -3,8 +3,8 @@ import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import type { ClientHttp2Session } from "node:http2";
 import { EXPORT_HEADERS, callGrpc, frameMessage } from "../../support/grpc.ts";
 import type { GrpcAnswer } from "../../support/grpc.ts";
-import { mutateBytes } from "./dice.ts";
-import type { Dice } from "./dice.ts";
+import { mutateBytes } from "./bytes.ts";
+import type { Dice } from "../dice.ts";
 
 export type Encoding = "protobuf" | "json";
 

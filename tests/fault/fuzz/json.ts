@@ -1,6 +1,6 @@
 /** Breaks an ExportTraceServiceRequest in JSON: in its values, its members, or its text. */
-import { STRANGE_TEXTS, mutateBytes, repeatMax } from "./dice.ts";
-import type { Dice } from "./dice.ts";
+import { STRANGE_TEXTS, mutateBytes, repeatMax } from "./bytes.ts";
+import type { Dice } from "../dice.ts";
 
 /** Stands in the tree for text that JSON.stringify would not write. */
 const RAW = "raw:";

@@ -1,6 +1,6 @@
 /** Breaks an ExportTraceServiceRequest in protobuf where its structure can be broken; the rest stays as a real exporter wrote it. */
-import { STRANGE_TEXTS, mutateBytes, repeatMax } from "./dice.ts";
-import type { Dice } from "./dice.ts";
+import { STRANGE_TEXTS, mutateBytes, repeatMax } from "./bytes.ts";
+import type { Dice } from "../dice.ts";
 
 /** Which fields hold messages: schemas/otlp/wire.ts has the whole format. */
 const CHILDREN: Readonly<Record<string, Readonly<Record<number, string>>>> = {

@@ -1,34 +1,5 @@
-/** Repeatable chance: the same seed rolls the same. */
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** A whole number from 0 to below `count` (mulberry32). */
-  below(count: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return Math.floor((((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32) * count);
-  }
-
-  /** True `percent` times of a hundred. */
-  chance(percent: number): boolean {
-    return this.below(100) < percent;
-  }
-
-  pick<T>(choices: readonly T[]): T {
-    const choice = choices[this.below(choices.length)];
-    if (choice === undefined) throw new Error("nothing to pick from");
-    return choice;
-  }
-
-  bytes(count: number): Buffer {
-    return Buffer.from(Array.from({ length: count }, () => this.below(256)));
-  }
-}
+/** Bytes and texts gone wrong. */
+import type { Dice } from "../dice.ts";
 
 /** What can happen to any bytes: bits flipped, the end cut off, a stretch overwritten, doubled or removed. */
 export function mutateBytes(dice: Dice, bytes: Uint8Array): Buffer {
