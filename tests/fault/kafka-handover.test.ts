@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { after, before, test } from "node:test";
 import { kafkaMissing } from "../support/kafka-broker.ts";
-import { startKafkaStack, type KafkaStack, type RoleProcess } from "../support/kafka-stack.ts";
+import { startKafkaStack, type KafkaStack, type StackRole } from "../support/kafka-stack.ts";
 import { eventually, until } from "../support/process.ts";
 import { Dice } from "./dice.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";
@@ -24,7 +24,7 @@ before(async () => {
 after(() => stack?.stop());
 
 /** Partitions that the writer reads now: a gauge has one value for each. */
-async function partitionsOf(writer: RoleProcess): Promise<number> {
+async function partitionsOf(writer: StackRole): Promise<number> {
   return (await writer.metric("callchain_log_lag_records")).count;
 }
 
@@ -49,13 +49,13 @@ test(`${CHANGES} joins and leaves: no partition stands still, 0 lost, 0 doubled`
   const writers = [await stack.startRole("write", config)];
   const changeWriters = async (): Promise<void> => {
     for (let change = 0; change < CHANGES; change += 1) {
-      const isJoin = writers.length === 1 || (writers.length < WRITERS_MAX && dice.roll(2) === 0);
+      const isJoin = writers.length === 1 || (writers.length < WRITERS_MAX && dice.below(2) === 0);
       if (isJoin) writers.push(await stack.startRole("write", config));
       else {
-        const [leaver] = writers.splice(dice.roll(writers.length), 1);
+        const [leaver] = writers.splice(dice.below(writers.length), 1);
         assert.equal(await leaver?.stop(), 0, leaver?.output());
       }
-      if (dice.roll(2) === 0) await untilStored(ledger);
+      if (dice.below(2) === 0) await untilStored(ledger);
     }
     await untilStored(ledger);
     await until("the partitions are shared out", async () => {
@@ -89,7 +89,7 @@ test(
       for (let round = 0; round < ZOMBIES; round += 1) {
         await until("both writers have partitions", isShared);
         const [zombie, survivor] = round % 2 === 0 ? both : ([second, first] as const);
-        await new Promise((resolve) => setTimeout(resolve, dice.roll(500)));
+        await new Promise((resolve) => setTimeout(resolve, dice.below(500)));
         zombie.child.kill("SIGSTOP");
         try {
           await until("the other writer has all partitions", async () => (await partitionsOf(survivor)) === PARTITIONS);

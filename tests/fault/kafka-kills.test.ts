@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { kafkaMissing } from "../support/kafka-broker.ts";
-import { startKafkaStack, type KafkaStack, type RoleProcess } from "../support/kafka-stack.ts";
+import { startKafkaStack, type KafkaStack, type StackRole } from "../support/kafka-stack.ts";
 import { eventually, until } from "../support/process.ts";
 import { Ledger, NO_FAULTS } from "./ledger.ts";
 import { Dice } from "./dice.ts";
@@ -30,14 +30,14 @@ test(
     const config = await stack.broker.freshTopic(PARTITIONS);
     const ledger = new Ledger();
     let receiver = await stack.startRole("receive", config);
-    const writers: RoleProcess[] = [await stack.startRole("write", config), await stack.startRole("write", config)];
+    const writers: StackRole[] = [await stack.startRole("write", config), await stack.startRole("write", config)];
     const kill: Record<string, () => Promise<void>> = {
       receiver: async () => {
         await receiver.kill();
         receiver = await stack.startRole("receive", config);
       },
       writer: async () => {
-        const index = dice.roll(writers.length);
+        const index = dice.below(writers.length);
         await writers[index]?.kill();
         writers[index] = await stack.startRole("write", config);
       },
@@ -60,7 +60,7 @@ test(
       for (const victim of dice.shuffle(Object.keys(kill))) {
         const acceptedBefore = ledger.acceptedCount;
         await until("requests are accepted", () => ledger.acceptedCount > acceptedBefore);
-        await new Promise((resolve) => setTimeout(resolve, dice.roll(600)));
+        await new Promise((resolve) => setTimeout(resolve, dice.below(600)));
         await kill[victim]?.();
       }
     };

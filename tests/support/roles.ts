@@ -25,8 +25,12 @@ export interface RoleProcess {
   find(pattern: RegExp, limitMs?: number): Promise<string>;
   /** The status of a path of the role's status address: 200 or 503. */
   status(path: "/health" | "/ready" | "/metrics"): Promise<number>;
+  /** The sum over the labels of a metric, and how many there are. */
+  metric(name: string): Promise<{ sum: number; count: number }>;
   /** Ctrl-C; resolves with the exit status. */
   stop(): Promise<number | null>;
+  /** kill -9; resolves when it is gone. */
+  kill(): Promise<void>;
 }
 
 /** Settings by their names in the code, as the environment has them. */
@@ -46,6 +50,10 @@ export function startRoleProcess(role: "receive" | "write" | "query", environmen
   };
   child.stdout.on("data", onChange);
   child.stderr.on("data", onChange);
+  // Nothing of a test that is ended from outside stays behind.
+  const onExit = (): void => void child.kill("SIGKILL");
+  process.once("exit", onExit);
+  child.once("close", () => process.off("exit", onExit));
   const closed = once(child, "close").then(() => onChange());
   const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const find = async (pattern: RegExp, limitMs = 60_000): Promise<string> => {
@@ -58,20 +66,30 @@ export function startRoleProcess(role: "receive" | "write" | "query", environmen
       await Promise.race([wake.promise, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
     }
   };
+  const end = async (signal: "SIGINT" | "SIGKILL"): Promise<void> => {
+    if (!isGone()) child.kill(signal);
+    await closed;
+  };
+  const ask = async (path: string): Promise<{ status: number; text: string }> => {
+    const response = await fetch(new URL(await find(/Status\s+(http\S+)/)).origin + path);
+    return { status: response.status, text: await response.text() };
+  };
   return {
     child,
     output: () => output,
     find,
-    status: async (path) => {
-      const origin = new URL(await find(/Status\s+(http\S+)/)).origin;
-      const response = await fetch(origin + path);
-      await response.arrayBuffer();
-      return response.status;
+    status: async (path) => (await ask(path)).status,
+    metric: async (name) => {
+      const lines = (await ask("/metrics")).text.split("\n");
+      const values = lines
+        .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+        .map((line) => Number(line.split(" ").at(-1)));
+      return { sum: values.reduce((sum, value) => sum + value, 0), count: values.length };
     },
     stop: async () => {
-      if (!isGone()) child.kill("SIGINT");
-      await closed;
+      await end("SIGINT");
       return child.exitCode;
     },
+    kill: () => end("SIGKILL"),
   };
 }
