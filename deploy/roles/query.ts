@@ -1,4 +1,5 @@
 /** `query`: the query API and the page on ClickHouse. Keeps nothing; needs a user that may read only. */
+import { NO_RECEIVERS } from "@callchain/query-api/routes/ingest.ts";
 import { startQueryServer } from "@callchain/query-api/server.ts";
 import { openDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { Lifecycle, type Running } from "@callchain/schemas/runtime/lifecycle.ts";
@@ -7,15 +8,6 @@ import { openMetrics } from "@callchain/schemas/runtime/metrics.ts";
 import { findPage } from "../page.ts";
 import { refuseOpenAddresses } from "./open-listen.ts";
 import { clickHouseAccessOf, type QueryConfig } from "./settings.ts";
-
-const NO_RECEIVERS = {
-  otlpHttpUrl: null,
-  otlpGrpcUrl: null,
-  acceptedSpanCount: 0,
-  rejectedSpanCount: 0,
-  refusedRequestCount: 0,
-  lastRejection: null,
-};
 
 /** Listens at once: while ClickHouse or its schema is away, questions and /ready answer 503. */
 export async function startQuery(config: QueryConfig, logger: Log): Promise<Running & { readonly queryUrl: string }> {

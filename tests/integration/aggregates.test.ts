@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { NO_RECEIVERS } from "@callchain/query-api/routes/ingest.ts";
 import {
   AttributeValuesAnswer,
   AttributesAnswer,
@@ -11,7 +12,7 @@ import {
 } from "@callchain/schemas/api/catalog.ts";
 import { Problem } from "@callchain/schemas/api/common.ts";
 import * as fc from "fast-check";
-import { NO_INGEST, startQueryStack, type QueryStack } from "../support/query-stack.ts";
+import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { insertSpans, type SpanSeed } from "../support/span-rows.ts";
 
 const SECOND = 1_000_000_000n;
@@ -56,7 +57,7 @@ const SPANS: readonly SpanSeed[] = [
 
 let stack: QueryStack;
 before(async () => {
-  stack = await startQueryStack(() => ({ ...NO_INGEST, acceptedSpanCount: 7, otlpHttpUrl: "http://127.0.0.1:4318" }));
+  stack = await startQueryStack(() => ({ ...NO_RECEIVERS, acceptedSpanCount: 7, otlpHttpUrl: "http://127.0.0.1:4318" }));
   await assertEmpty();
   await insertSpans(stack.writer, SPANS);
 });

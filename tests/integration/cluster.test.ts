@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadNative, type NativeBinding, type NativeConnection } from "@callchain/deploy/embedded-clickhouse/engine/native.ts";
 import { startEmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
+import { NO_RECEIVERS } from "@callchain/query-api/routes/ingest.ts";
 import { startQueryServer } from "@callchain/query-api/server.ts";
 import { TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
 import { openDatabase } from "@callchain/schemas/clickhouse/database.ts";
@@ -17,7 +18,6 @@ import { Lifecycle } from "@callchain/schemas/runtime/lifecycle.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { getJson, makeTempDir, removeDir } from "../support/process.ts";
-import { NO_INGEST } from "../support/query-stack.ts";
 import { attributes, buildSpan, spanIdOf, storeSpans, text, traceIdOf } from "../support/store-spans.ts";
 
 const logger = openLog("test", "silent");
@@ -93,7 +93,7 @@ test("the query API answers over the faces as it does over a server's own tables
       ["callchain", "callchain_all"].map(async (database) => {
         const reader = openDatabase({ url: engine.url, database, role: "reader" });
         parts.add("reader", { stop: () => reader.close() });
-        const options = { address, database: reader, uiDir: null, ingest: () => NO_INGEST, metrics: new Registry(), logger };
+        const options = { address, database: reader, uiDir: null, ingest: () => NO_RECEIVERS, metrics: new Registry(), logger };
         return parts.add("server", await startQueryServer(options)).url;
       }),
     );

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
+import { NO_RECEIVERS } from "@callchain/query-api/routes/ingest.ts";
 import { startQueryServer } from "@callchain/query-api/server.ts";
 import type { IngestAnswer } from "@callchain/schemas/api/catalog.ts";
 import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
@@ -26,17 +27,8 @@ export interface QueryStack extends Running {
   ask(path: string, params?: Readonly<Record<string, string | number | bigint>>): Promise<Reply>;
 }
 
-export const NO_INGEST: IngestAnswer = {
-  otlpHttpUrl: null,
-  otlpGrpcUrl: null,
-  acceptedSpanCount: 0,
-  rejectedSpanCount: 0,
-  refusedRequestCount: 0,
-  lastRejection: null,
-};
-
 /** Starts on free ports over a fresh directory; `stop` ends everything and removes it. A directory that is given stays. */
-export async function startQueryStack(ingest: () => IngestAnswer = () => NO_INGEST, givenDir?: string): Promise<QueryStack> {
+export async function startQueryStack(ingest: () => IngestAnswer = () => NO_RECEIVERS, givenDir?: string): Promise<QueryStack> {
   const logger = openLog("test", "silent");
   const parts = new Lifecycle(logger);
   const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), "callchain-query-")));
