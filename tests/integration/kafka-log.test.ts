@@ -100,7 +100,7 @@ function spanCountOf(requests: readonly Uint8Array[]): number {
 }
 
 describe("records", { skip }, () => {
-  test("of otelcol's kafkaexporter are read as they are: any key, any headers, every compression", { timeout }, async () => {
+  test("of otelcol's kafkaexporter are read as they are, whatever their key, headers and compression", { timeout }, async () => {
     const config = await broker.freshTopic(1);
     const sent = buildCorpus({ requestCount: 20, spansPerRequest: 5 }).map((request) => Buffer.from(request));
     await producing(async (producer) => {

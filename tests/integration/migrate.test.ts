@@ -143,18 +143,14 @@ test("a process killed at any moment leaves a schema that the next run completes
   }
 });
 
+/** `callchain migrate --dry-run` for a database of the engine. */
+function dryRun(database: string, flags: readonly string[]): ReturnType<typeof runCli> {
+  const target = ["--clickhouse-url", engine.url, "--clickhouse-database", database];
+  return runCli(["migrate", "--dry-run", "--no-topics", ...target, ...flags]);
+}
+
 test("a dry run prints the statements and makes nothing", async () => {
-  const args = [
-    "migrate",
-    "--no-topics",
-    "--clickhouse-url",
-    engine.url,
-    "--clickhouse-database",
-    "dry",
-    "--retention-days",
-    "14",
-  ];
-  const { status, stdout } = await runCli([...args, "--dry-run"]);
+  const { status, stdout } = await dryRun("dry", ["--retention-days", "14"]);
   assert.equal(status, 0);
   assert.match(stdout, /^CREATE DATABASE IF NOT EXISTS dry;$/m);
   assert.match(stdout, /^CREATE TABLE IF NOT EXISTS dry\.spans$/m);
@@ -262,17 +258,7 @@ describe("the form for a cluster", () => {
   });
 
   test("of a dry run begins with the databases and a ledger that all nodes share", async () => {
-    const args = [
-      "migrate",
-      "--no-topics",
-      "--clickhouse-url",
-      engine.url,
-      "--clickhouse-database",
-      "wide",
-      "--clickhouse-cluster",
-      "{cluster}",
-    ];
-    const { status, stdout, stderr } = await runCli([...args, "--dry-run"]);
+    const { status, stdout, stderr } = await dryRun("wide", ["--clickhouse-cluster", "{cluster}"]);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^CREATE DATABASE IF NOT EXISTS wide ON CLUSTER '\{cluster\}';$/m);
     assert.match(stdout, /^CREATE DATABASE IF NOT EXISTS wide_all ON CLUSTER '\{cluster\}';$/m);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -298,47 +297,6 @@ test("a second log on the same directory is refused, naming the process that hol
   assert.match(failure.message, new RegExp(`process ${process.pid}.*--data-dir`));
   await log.stop();
   await (await open(dir)).stop();
-});
-
-/** Mounts a file system of this size there; false where only the test's user stands in the way. */
-function mountSmall(dir: string, megabytes: number): boolean {
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", dir], { stdio: "ignore" });
-    return true;
-  } catch (error) {
-    if (process.env["CI"] === "true" && process.getuid?.() === 0) throw error;
-    return false;
-  }
-}
-
-test("on a full disk appends are refused as unavailable and succeed again without a restart", async (t) => {
-  const dir = newDir();
-  await mkdir(dir);
-  if (!mountSmall(dir, 2)) {
-    t.skip("this user cannot mount a small tmpfs, so a full disk was not tested");
-    return;
-  }
-  try {
-    const log = await open(dir, { segmentBytes: 256 * 1024, freeBytesMin: 0 });
-    const filler = join(dir, "filler");
-    await log.append(Buffer.from("before"));
-    await writeFile(filler, Buffer.alloc(1_200_000));
-    const { count, refusal } = await appendUntilRefused(log, Buffer.alloc(50_000, 1));
-    assert.equal(refusal.code, "unavailable");
-    assert.match(refusal.message, /ENOSPC|no space/i);
-    await rejectsWith(log.append(Buffer.alloc(50_000, 1)), "unavailable");
-    await rm(filler);
-    await log.append(Buffer.from("behind"));
-    const taken = await takeAll(log);
-    assert.equal(taken.length, count + 2);
-    await log.stop();
-    // What failed left nothing behind that a start would see.
-    const again = await open(dir, { freeBytesMin: 0 });
-    assert.equal((await takeAll(again)).length, count + 2);
-    await again.stop();
-  } finally {
-    execFileSync("umount", ["--lazy", dir]);
-  }
 });
 
 test("the log leaves free space for storing what it holds, and takes records again once there is more", async () => {
