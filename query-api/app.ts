@@ -14,6 +14,7 @@ import { servePage } from "./app-page.ts";
 import { API_PREFIX } from "./routes/openapi.ts";
 import type { RawParams } from "./routes/params.ts";
 import { PROBLEM_MEDIA_TYPE, buildHttpProblem, buildProblem } from "./routes/problem.ts";
+import { Slots } from "./routes/slots.ts";
 import { BytesReply, type RouteContext, type RouteDefinition } from "./routes/route.ts";
 
 export interface AppOptions {
@@ -29,6 +30,12 @@ export interface AppOptions {
   readonly stopping: AbortSignal;
 }
 
+/** Each holds a connection and asks once a second. */
+const TAIL_COUNT_MAX = 16;
+
+/** What all requests of one server share. */
+type Shared = Pick<RouteContext, "tails">;
+
 export function buildApp(routes: readonly RouteDefinition[], options: AppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
@@ -37,12 +44,13 @@ export function buildApp(routes: readonly RouteDefinition[], options: AppOptions
   app.set("query parser", false);
   app.use(setSecurityHeaders, guardHost(options.allowedHosts), compress());
   const observe = observeRequests(options.metrics);
+  const shared: Shared = { tails: new Slots("live tails", TAIL_COUNT_MAX) };
   for (const route of routes) {
-    app.all(API_PREFIX + route.path.replaceAll(/\{(\w+)\}/g, ":$1"), observe(route.path), answerRoute(route, options));
+    app.all(API_PREFIX + route.path.replaceAll(/\{(\w+)\}/g, ":$1"), observe(route.path), answerRoute(route, options, shared));
   }
   for (const path of ["/health", "/ready"]) {
     const route = routes.find((candidate) => candidate.path === path);
-    if (route !== undefined) app.all(path, answerRoute(route, options));
+    if (route !== undefined) app.all(path, answerRoute(route, options, shared));
   }
   app.get(["/metrics", `${API_PREFIX}/metrics`], serveMetrics(options.metrics));
   app.use("/api", (request, response) => {
@@ -93,7 +101,7 @@ function serveMetrics(metrics: Registry): RequestHandler {
   };
 }
 
-function answerRoute(route: RouteDefinition, options: AppOptions): RequestHandler {
+function answerRoute(route: RouteDefinition, options: AppOptions, shared: Shared): RequestHandler {
   return async (request, response) => {
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.set("Allow", "GET, HEAD");
@@ -104,14 +112,17 @@ function answerRoute(route: RouteDefinition, options: AppOptions): RequestHandle
     response.once("close", () => {
       if (!response.writableFinished) left.abort(new Failure("timeout", "the client has gone"));
     });
-    const answer = await route.run(readRawParams(request), buildContext(request, options, left.signal));
+    const answer = await route.run(readRawParams(request), {
+      ...buildContext(request, options, left.signal),
+      ...shared,
+    });
     response.set("Cache-Control", "no-store");
     if (answer instanceof BytesReply) await sendBytes(response, answer);
     else response.json(answer);
   };
 }
 
-function buildContext(request: Request, options: AppOptions, left: AbortSignal): RouteContext {
+function buildContext(request: Request, options: AppOptions, left: AbortSignal): Omit<RouteContext, keyof Shared> {
   return {
     database: options.database,
     signal: AbortSignal.any([left, options.stopping]),
@@ -122,6 +133,7 @@ function buildContext(request: Request, options: AppOptions, left: AbortSignal):
       const best = request.accepts([...mediaTypes]);
       return typeof best === "string" ? best : null;
     },
+    lastEventId: request.get("Last-Event-ID") ?? null,
   };
 }
 
@@ -154,6 +166,7 @@ async function sendBytes(response: Response, { mediaType, body }: BytesReply): P
     if (!response.headersSent) response.set("Content-Type", mediaType);
     const hasRoom = response.write(chunk);
     response.flush();
+    if (response.req.method === "HEAD") break;
     if (!hasRoom && !response.destroyed) await new Promise<void>((resolve) => (wake = resolve));
     if (response.destroyed) return;
   }

@@ -31,6 +31,10 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Run
   const stopping = new AbortController();
   const app = buildApp(routes, { ...options, allowedHosts: options.allowedHosts ?? [], stopping: stopping.signal });
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 32_768 }, (request, response) => {
+    // A tail ends when the server stops; its connection would then be kept for the next question.
+    response.once("finish", () => {
+      if (stopping.signal.aborted) setImmediate(() => server.closeIdleConnections());
+    });
     app(request, response);
   });
   const address = await listen(server, options.address, "--query-address");

@@ -52,7 +52,7 @@ export function buildOpenApi(routes: readonly RouteDefinition[]): Readonly<Recor
   };
   const paths: Record<string, unknown> = {};
   for (const route of routes) {
-    const content: Record<string, unknown> = { "application/json": { schema: refs.get(route.answer) } };
+    const content: Record<string, unknown> = { [route.answerMediaType]: { schema: refs.get(route.answer) } };
     for (const [mediaType, description] of route.otherMediaTypes) {
       content[mediaType] = { schema: { type: "string", contentMediaType: mediaType, description } };
     }

@@ -16,6 +16,7 @@ import type { Log } from "@callchain/schemas/runtime/log.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
 import type { z } from "zod";
 import { readParams, type ParamTable, type ParamsOf, type RawParams } from "./params.ts";
+import type { Slots } from "./slots.ts";
 
 /** What a handler may use. */
 export interface RouteContext {
@@ -28,6 +29,10 @@ export interface RouteContext {
   readonly ingest: () => IngestAnswer;
   /** The best of these media types for the client's Accept header, or null where none will do. */
   readonly accepts: (...mediaTypes: readonly string[]) => string | null;
+  /** Where a stream of events is to go on, or null. */
+  readonly lastEventId: string | null;
+  /** Of the live tails. */
+  readonly tails: Slots;
   readonly logger: Log;
 }
 
@@ -48,6 +53,8 @@ export interface RouteDefinition {
   readonly summary: string;
   readonly params: ParamTable;
   readonly answer: z.ZodType;
+  /** Of the answer; where it is not application/json, each piece of the stream is of the schema. */
+  readonly answerMediaType: string;
   /** Further media types of the 200 answer with what each carries. */
   readonly otherMediaTypes: ReadonlyMap<string, string>;
   /** True where a missing thing is answered with 404. */
@@ -61,6 +68,7 @@ export function defineRoute<P extends ParamTable, A extends z.ZodType>(route: {
   readonly summary: string;
   readonly params: P;
   readonly answer: A;
+  readonly answerMediaType?: string;
   readonly otherMediaTypes?: ReadonlyMap<string, string>;
   readonly mayBeMissing?: boolean;
   readonly handle: (params: ParamsOf<P>, context: RouteContext) => Promise<z.infer<A> | BytesReply>;
@@ -70,6 +78,7 @@ export function defineRoute<P extends ParamTable, A extends z.ZodType>(route: {
     summary: route.summary,
     params: route.params,
     answer: route.answer,
+    answerMediaType: route.answerMediaType ?? "application/json",
     otherMediaTypes: route.otherMediaTypes ?? new Map(),
     mayBeMissing: route.mayBeMissing ?? false,
     run: async (raw, context) => route.handle(readParams(route.params, raw, context.now), context),

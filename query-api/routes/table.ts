@@ -8,6 +8,7 @@ import { defineOpenApiRoute } from "./openapi.ts";
 import type { RouteDefinition } from "./route.ts";
 import { serviceRoutes } from "./services.ts";
 import { getTrace, getTraceSpan } from "./trace.ts";
+import { tailSpans } from "./tail.ts";
 import { searchTraces } from "./traces.ts";
 
 export const routes: readonly RouteDefinition[] = [
@@ -18,6 +19,7 @@ export const routes: readonly RouteDefinition[] = [
   latencyRoute,
   dependenciesRoute,
   ...attributeRoutes,
+  tailSpans,
   ingestRoute,
   getHealth,
   getReady,

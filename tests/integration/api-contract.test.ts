@@ -104,7 +104,9 @@ describe("the OpenAPI document that the server serves", () => {
     for (const [path, { get }] of Object.entries(paths)) {
       const hasRange = get.parameters.some(({ name }) => name === "from");
       const range = hasRange ? "&from=now-3h" : "";
-      for (const query of ["", ...(MORE[path] ?? [])])
+      // A stream without an end has its own suite (tail.test.ts).
+      const isJson = get.responses["200"]?.content["application/json"] !== undefined;
+      for (const query of isJson ? ["", ...(MORE[path] ?? [])] : [])
         assert.equal(await check(path, query, false, range), 200, `${path}?${query}`);
       assert.equal(await check(path, "nonsense=1", false, range), 400);
       if (hasRange) assert.equal(await check(path, "from=yesterday-ish", false), 400);
