@@ -2,6 +2,7 @@
  * The REST API as functions. Answers are typed by schemas/api, which the server's own tests hold every answer to; here they are trusted
  * because page and API are served by the same process in the same version.
  */
+import type { DiffAnswer, TraceLinksAnswer } from "@callchain/schemas/api/analysis.ts";
 import type {
   AttributesAnswer,
   AttributeValuesAnswer,
@@ -104,6 +105,9 @@ export function openApi(baseUrl: string) {
       getJson<TraceTreeAnswer>(`/traces/${segment(traceId)}`, { view: "tree" }, signal),
     getSpan: (traceId: string, spanId: string, signal?: AbortSignal) =>
       getJson<SpanDetail>(`/traces/${segment(traceId)}/spans/${segment(spanId)}`, {}, signal),
+    getTraceLinks: (traceId: string, signal?: AbortSignal) =>
+      getJson<TraceLinksAnswer>(`/traces/${segment(traceId)}/links`, {}, signal),
+    getDiff: (params: ApiParams, signal?: AbortSignal) => getJson<DiffAnswer>("/diff", params, signal),
     getLatency: (params: ApiParams, signal?: AbortSignal) => getJson<LatencyAnswer>("/latency", params, signal),
     getDependencies: (params: ApiParams, signal?: AbortSignal) => getJson<DependenciesAnswer>("/dependencies", params, signal),
     listAttributes: (params: ApiParams, signal?: AbortSignal) => getJson<AttributesAnswer>("/attributes", params, signal),

@@ -20,6 +20,7 @@ class Settings {
   #themeChoice = $state<ThemeChoice>(readTheme());
   #language = $state<Language>(readLanguage());
   #utc = $state(loadPreference("utc") === "true");
+  #keysAreOn = $state(loadPreference("keys") !== "false");
   #systemDark = $state(false);
 
   constructor() {
@@ -68,6 +69,15 @@ class Settings {
   set utc(utc: boolean) {
     this.#utc = utc;
     savePreference("utc", `${utc}`);
+  }
+
+  /** Whether single letters, digits and signs are shortcuts; arrows, Enter and Escape always work. */
+  get keysAreOn(): boolean {
+    return this.#keysAreOn;
+  }
+  set keysAreOn(keysAreOn: boolean) {
+    this.#keysAreOn = keysAreOn;
+    savePreference("keys", `${keysAreOn}`);
   }
 }
 

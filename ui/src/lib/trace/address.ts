@@ -1,5 +1,5 @@
 /**
- * The waterfall's state in the address: `?span&t0&t1&v&f&open&root`. Times are nanoseconds from the trace's start. `open` lists
+ * The waterfall's state in the address: `?span&t0&t1&v&f&open&root&show&adj`. Times are nanoseconds from the trace's start. `open` lists
  * folds, comma-separated: `l3` everything at depth 3 and below is folded, `g0` alike siblings are not grouped, `-ab12cd34` the span
  * whose id starts so is folded, `ab12cd34` it is opened, `xab12cd34` the group that it is the first member of is open.
  */
@@ -77,7 +77,29 @@ export function parseWindow(t0: string | null, t1: string | null): TimeWindow | 
   return Number.isFinite(window.t0) && Number.isFinite(window.t1) && window.t0 >= 0 && window.t1 > window.t0 ? window : null;
 }
 
-export const VIEWS = ["waterfall", "statistics", "raw"] as const;
+/** What is laid over the waterfall. */
+export interface Shown {
+  /** Critical path. */
+  path: boolean;
+  /** Time of a span that no child covers. */
+  gaps: boolean;
+  /** Arcs of span links. */
+  links: boolean;
+  /** Idle time is compressed. */
+  idle: boolean;
+}
+
+/** `show=path,gaps,idle,nolinks`: what differs from the plain waterfall, which has its links. */
+export function parseShown(text: string | null): Shown {
+  const words = new Set((text ?? "").split(","));
+  return { path: words.has("path"), gaps: words.has("gaps"), links: !words.has("nolinks"), idle: words.has("idle") };
+}
+
+export function formatShown({ path, gaps, links, idle }: Shown): string {
+  return [path && "path", gaps && "gaps", idle && "idle", !links && "nolinks"].filter((word) => word !== false).join(",");
+}
+
+export const VIEWS = ["waterfall", "flame", "graph", "statistics", "raw"] as const;
 export type View = (typeof VIEWS)[number];
 
 export function parseView(text: string | null): View {

@@ -66,6 +66,28 @@ export function sumByRow(segments: readonly PathSegment[]): Map<number, number> 
   return sums;
 }
 
+export interface PathShare {
+  /** Index into the model's services. */
+  readonly service: number;
+  readonly pathNano: number;
+  /** Of the whole path. */
+  readonly share: number;
+}
+
+/** Who holds how much of the path, most first. */
+export function sharePathByService(model: TraceModel, segments: readonly PathSegment[]): PathShare[] {
+  const sums = new Map<number, number>();
+  let total = 0;
+  for (const { row, startNano, endNano } of segments) {
+    const service = model.service[row] ?? 0;
+    sums.set(service, (sums.get(service) ?? 0) + endNano - startNano);
+    total += endNano - startNano;
+  }
+  return [...sums]
+    .map(([service, pathNano]) => ({ service, pathNano, share: total === 0 ? 0 : pathNano / total }))
+    .sort((a, b) => b.pathNano - a.pathNano);
+}
+
 function endOf(model: TraceModel, row: number): number {
   return (model.start[row] ?? 0) + (model.duration[row] ?? 0);
 }

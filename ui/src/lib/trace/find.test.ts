@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { applyFolds, formatFolds, parseFolds, parseView, parseWindow } from "./address.ts";
+import { applyFolds, formatFolds, parseFolds, parseView, parseWindow, formatShown, parseShown } from "./address.ts";
 import { findNext, findSpan, findText } from "./find.ts";
 import { AlikeSiblings } from "./groups.ts";
 import { FoldState } from "./rows.ts";
@@ -87,11 +87,22 @@ describe("the address", () => {
         parseFolds(text);
         parseWindow(text, text);
         parseView(text);
+        parseShown(text);
       }),
     );
     assert.equal(parseWindow("5", "3"), null);
     assert.equal(parseWindow("-5", "3"), null);
     assert.deepEqual(parseWindow("5", "30"), { t0: 5, t1: 30 });
-    assert.equal(parseView("flame"), "waterfall");
+    assert.equal(parseView("flames"), "waterfall");
+    assert.equal(parseView("flame"), "flame");
+  });
+
+  it("of the overlays round-trips", () => {
+    fc.assert(
+      fc.property(fc.record({ path: fc.boolean(), gaps: fc.boolean(), links: fc.boolean(), idle: fc.boolean() }), (shown) => {
+        assert.deepEqual(parseShown(formatShown(shown)), { ...shown });
+      }),
+    );
+    assert.equal(formatShown(parseShown(null)), "");
   });
 });

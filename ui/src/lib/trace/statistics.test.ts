@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { barOf, buildDensity, mergeBars } from "./bars.ts";
+import * as fc from "fast-check";
+import { TimeAxis } from "./axis.ts";
+import { barOf, buildDensity, labelSpot, mergeBars } from "./bars.ts";
 import { buildSelfTimes, buildStatistics, percentileOf } from "./statistics.ts";
 import { buildModel } from "./testing.ts";
 
@@ -76,7 +78,7 @@ describe("bars", () => {
   it("of a group join where they touch", () => {
     const model = buildModel([0, 1, 2, 150, 170, 300].map((start) => ({ start, duration: start === 0 ? 110 : 1 })));
     const members = Int32Array.from([0, 1, 2, 3, 4, 5]);
-    assert.deepEqual(mergeBars(model, members, window, 100), [
+    assert.deepEqual(mergeBars(model, members, new TimeAxis(model.endNano), window, 100), [
       { x0: 0, x1: 10 },
       { x0: 50, x1: 52 },
       { x0: 70, x1: 72 },
@@ -85,9 +87,26 @@ describe("bars", () => {
 
   it("of the minimap count what is in progress", () => {
     const model = buildModel([{ duration: 100 }, { parent: 0, start: 50, duration: 49, error: true }]);
-    const { counts, countMax, errors } = buildDensity(model, 4);
+    const { counts, countMax, errors } = buildDensity(model, new TimeAxis(model.endNano), 4);
     assert.deepEqual([...counts], [1, 1, 2, 2]);
     assert.equal(countMax, 2);
     assert.deepEqual([...errors], [0, 0, 1, 0]);
+  });
+
+  it("have their label where it covers none of them, or nowhere", () => {
+    const edges = fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { minLength: 2, maxLength: 20 });
+    fc.assert(
+      fc.property(edges, fc.integer({ min: 1, max: 200 }), (cuts, needed) => {
+        const sorted = cuts.toSorted((a, b) => a - b);
+        const bars = Array.from({ length: sorted.length >> 1 }, (_, at) => ({
+          x0: sorted[2 * at] ?? 0,
+          x1: sorted[2 * at + 1] ?? 0,
+        }));
+        const spot = labelSpot(bars, needed, 400);
+        if (spot === null) return;
+        assert.ok(spot >= 0 && spot + needed <= 400);
+        for (const { x0, x1 } of bars) assert.ok(spot + needed <= x0 || spot >= x1);
+      }),
+    );
   });
 });

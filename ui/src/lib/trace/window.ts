@@ -80,8 +80,7 @@ function roundUp125(value: number): number {
 }
 
 /** Round instants within the window, each labelled in the unit of the step's size with the digits that the step needs. */
-export function buildTicks(window: TimeWindow, countMax: number): Tick[] {
-  const step = tickStep(window.t1 - window.t0, countMax);
+export function buildTicks(window: TimeWindow, countMax: number, step = tickStep(window.t1 - window.t0, countMax)): Tick[] {
   const [unitNano, unit] = UNITS.find(([nano]) => window.t1 >= nano && step >= nano / 1000) ?? [1, "ns"];
   const digits = Math.max(0, -Math.floor(Math.log10(step / unitNano) + 1e-9));
   const ticks: Tick[] = [];

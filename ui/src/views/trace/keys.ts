@@ -1,5 +1,6 @@
 /** The keyboard map of the waterfall, as one table for the handler and the help. */
 import type { TextKey } from "../../lib/i18n/dictionary.ts";
+import { settings } from "../../state/settings.svelte.ts";
 import type { TraceView } from "./view.svelte.ts";
 
 const PAGE_ROWS = 20;
@@ -47,11 +48,14 @@ export const COMMANDS: readonly Command[] = [
   { keys: ["/"], text: "trace.key.find", where: "page", run: (_, page) => page.find() },
   { keys: ["n"], text: "trace.key.nextMatch", where: "page", run: (view) => view.goToMatch(true) },
   { keys: ["N"], text: "trace.key.previousMatch", where: "page", run: (view) => view.goToMatch(false) },
-  { keys: ["c"], text: "trace.key.path", where: "page", run: (view) => (view.pathIsShown = !view.pathIsShown) },
+  { keys: ["c"], text: "trace.key.path", where: "page", run: (view) => (view.overlays.path = !view.overlays.path) },
   { keys: ["g"], text: "trace.key.groups", where: "page", run: (view) => view.toggleGroups() },
+  { keys: ["x"], text: "trace.key.gaps", where: "page", run: (view) => (view.overlays.gaps = !view.overlays.gaps) },
+  { keys: ["i"], text: "trace.key.idle", where: "page", run: (view) => view.toggleIdle() },
+  { keys: ["a"], text: "trace.key.links", where: "page", run: (view) => (view.overlays.links = !view.overlays.links) },
   { keys: ["["], text: "trace.key.lessLevels", where: "page", run: (view) => view.changeLevel(-1) },
   { keys: ["]"], text: "trace.key.moreLevels", where: "page", run: (view) => view.changeLevel(1) },
-  { keys: ["1", "2", "3"], text: "trace.key.views", where: "page", run: (_, page, key) => page.setView(Number(key)) },
+  { keys: ["1", "2", "3", "4", "5"], text: "trace.key.views", where: "page", run: (_, page, key) => page.setView(Number(key)) },
   { keys: ["y"], text: "trace.key.copyLink", where: "page", run: (_, page) => page.copyLink() },
   { keys: ["u"], text: "trace.key.utc", where: "page", run: (_, page) => page.toggleUtc() },
   { keys: ["?"], text: "trace.key.help", where: "page", run: (_, page) => page.help() },
@@ -61,6 +65,11 @@ const NAMES: Record<string, string> = { ArrowDown: "↓", ArrowUp: "↑", ArrowR
 
 export function keyName(key: string): string {
   return NAMES[key] ?? key;
+}
+
+/** Those that a person who dictates or leans on a key would set off by accident (WCAG 2.1.4); they can be turned off. */
+export function isSingleCharacter(key: string): boolean {
+  return key.length === 1 && key !== " ";
 }
 
 /** True where the focus is on something that takes letters itself. */
@@ -75,7 +84,7 @@ export function runKey(event: KeyboardEvent, view: TraceView, page: PageActions)
   if (takesText(event.target) || document.querySelector("dialog[open]") !== null) return false;
   const inGrid = event.target instanceof Element && event.target.closest("[role=treegrid]") !== null;
   const command = COMMANDS.find(({ keys, where }) => keys.includes(event.key) && (where === "page" || inGrid));
-  if (command === undefined) return false;
+  if (command === undefined || (isSingleCharacter(event.key) && !settings.keysAreOn)) return false;
   command.run(view, page, event.key);
   return true;
 }

@@ -2,6 +2,7 @@
 import type { Problem } from "@callchain/schemas/api/common.ts";
 import type { SkeletonStart } from "@callchain/schemas/api/skeleton.ts";
 import { applyFolds, parseFolds, type FoldItem } from "../../lib/trace/address.ts";
+import { TimeAxis } from "../../lib/trace/axis.ts";
 import { buildCriticalPath, type PathSegment } from "../../lib/trace/critical-path.ts";
 import { findNext, findSpan, findText } from "../../lib/trace/find.ts";
 import { AlikeSiblings, summariseGroup, type GroupSummary } from "../../lib/trace/groups.ts";
@@ -16,18 +17,11 @@ import {
   zoomWindow,
   type TimeWindow,
 } from "../../lib/trace/window.ts";
+import { axisOf, ClockAdjustment, Overlays } from "./overlays.svelte.ts";
+import { NOTHING_WANTED, type Wanted } from "./wanted.ts";
 import type { SkeletonMessage, SkeletonRequest } from "./skeleton-worker.ts";
 
 const NO_ROWS: VisibleRows = { count: 0, lines: new Int32Array(0), depths: new Uint32Array(0) };
-
-/** What the address asks for; carried out as the rows arrive. */
-export interface Wanted {
-  readonly spanId: string | null;
-  readonly rootId: string | null;
-  readonly window: TimeWindow | null;
-  readonly folds: string | null;
-  readonly text: string;
-}
 
 export class TraceView {
   head = $state.raw<SkeletonStart | null>(null);
@@ -41,9 +35,8 @@ export class TraceView {
   active = $state(0);
   dockIsOpen = $state(false);
   text = $state("");
-  pathIsShown = $state(false);
-  /** Whether the starts are moved by the estimated differences of the clocks. */
-  isAdjusted = $state(false);
+  /** Where instants are drawn: as they are, or with idle time compressed. `window` is in its shown time. */
+  axis = $state.raw(new TimeAxis(1));
   /** Raised to ask the waterfall to bring the active line into view. */
   revealCount = $state(0);
   /** Changes with every fold, for the address. */
@@ -52,12 +45,12 @@ export class TraceView {
   model: TraceModel | null = null;
   alike: AlikeSiblings | null = null;
   folds = new FoldState();
+  readonly overlays = new Overlays();
+  readonly clocks = new ClockAdjustment(this);
   #worker: Worker | undefined;
+  /** What of the address is still to be carried out. */
+  #wishes: Wanted = NOTHING_WANTED;
   #waitingFolds: FoldItem[] = [];
-  #waitingSpanId: string | null = null;
-  #waitingRootId: string | null = null;
-  #waitingWindow: TimeWindow | null = null;
-  #adjusted: Float64Array | null = null;
   #summaries = new Map<number, GroupSummary>();
 
   readonly found = $derived.by(() => {
@@ -123,12 +116,10 @@ export class TraceView {
     this.alike = null;
     this.folds = new FoldState();
     this.#summaries = new Map();
-    this.#adjusted = null;
-    this.isAdjusted = false;
+    this.clocks.reset();
+    this.overlays.read(wanted.shown);
     this.#waitingFolds = parseFolds(wanted.folds);
-    this.#waitingSpanId = wanted.spanId;
-    this.#waitingRootId = wanted.rootId;
-    this.#waitingWindow = wanted.window;
+    this.#wishes = wanted;
     this.revision++;
   }
 
@@ -138,13 +129,16 @@ export class TraceView {
       this.model = new TraceModel(message.start);
       this.alike = new AlikeSiblings(this.model);
       this.head = message.start;
-      this.window = clampWindow(this.#waitingWindow ?? { t0: 0, t1: this.model.endNano }, this.model.endNano);
+      this.axis = axisOf(this.model, false);
+      this.window = clampWindow(this.#wishes.window ?? { t0: 0, t1: this.model.endNano }, this.model.endNano);
       return;
     }
     if (message.type === "done") {
       this.isComplete = true;
-      this.#waitingSpanId = null;
+      this.#wishes = { ...this.#wishes, spanId: null };
       this.#worker?.terminate();
+      if (this.overlays.idle) this.#changeAxis();
+      if (this.#wishes.isAdjusted && this.head !== null) void this.clocks.turnOn(this.head.traceId);
       return;
     }
     if (this.model === null || this.alike === null) return;
@@ -158,7 +152,8 @@ export class TraceView {
     }
     this.alike.update();
     this.#summaries.clear();
-    if (wasWhole && this.#waitingWindow === null) this.window = { t0: 0, t1: this.model.endNano };
+    this.axis = axisOf(this.model, false);
+    if (wasWhole && this.#wishes.window === null) this.window = { t0: 0, t1: this.model.endNano };
     this.#carryOutWishes(this.model, this.alike);
     this.revision++;
     this.#rebuild();
@@ -171,15 +166,14 @@ export class TraceView {
 
   #carryOutWishes(model: TraceModel, alike: AlikeSiblings): void {
     if (this.#waitingFolds.length > 0) this.#waitingFolds = applyFolds(this.#waitingFolds, model, alike, this.folds);
-    if (this.#waitingRootId !== null) {
-      const root = findSpan(model, this.#waitingRootId);
-      if (root >= 0) {
-        this.folds.root = root;
-        this.active = root;
-        this.#waitingRootId = null;
-      }
+    const { rootId, spanId } = this.#wishes;
+    const root = rootId === null ? -1 : findSpan(model, rootId);
+    if (root >= 0) {
+      this.folds.root = root;
+      this.active = root;
+      this.#wishes = { ...this.#wishes, rootId: null };
     }
-    if (this.#waitingSpanId !== null && this.showSpan(this.#waitingSpanId)) this.#waitingSpanId = null;
+    if (spanId !== null && this.showSpan(spanId)) this.#wishes = { ...this.#wishes, spanId: null };
   }
 
   #rebuild(): void {
@@ -222,7 +216,8 @@ export class TraceView {
       this.#rebuild();
     }
     this.active = row;
-    this.window = panIntoView(this.window, this.model.start[row] ?? 0, this.model.duration[row] ?? 0, this.model.endNano);
+    const { t0, t1 } = this.#shownOf(this.model, row);
+    this.window = panIntoView(this.window, t0, t1 - t0, this.axis.endShown);
     this.revealCount++;
   }
 
@@ -308,33 +303,37 @@ export class TraceView {
     if (row < 0 || this.model === null) return;
     this.folds.root = this.folds.root === row ? -1 : row;
     this.active = row;
-    this.window =
-      this.folds.root < 0
-        ? { t0: 0, t1: this.model.endNano }
-        : windowAround(this.model.start[row] ?? 0, this.model.duration[row] ?? 0, this.model.endNano);
+    if (this.folds.root < 0) this.zoomToAll();
+    else this.zoomToActive();
     this.#folded();
   }
 
   setWindow(window: TimeWindow): void {
-    if (this.model !== null) this.window = clampWindow(window, this.model.endNano);
+    if (this.model !== null) this.window = clampWindow(window, this.axis.endShown);
   }
 
   zoom(factor: number, anchor = 0.5): void {
-    if (this.model !== null) this.window = zoomWindow(this.window, anchor, factor, this.model.endNano);
+    if (this.model !== null) this.window = zoomWindow(this.window, anchor, factor, this.axis.endShown);
   }
 
   pan(share: number): void {
-    if (this.model !== null) this.window = panWindow(this.window, share, this.model.endNano);
+    if (this.model !== null) this.window = panWindow(this.window, share, this.axis.endShown);
   }
 
   zoomToAll(): void {
-    if (this.model !== null) this.window = { t0: 0, t1: this.model.endNano };
+    if (this.model !== null) this.window = { t0: 0, t1: this.axis.endShown };
   }
 
   zoomToActive(): void {
     const row = this.activeRow;
     if (this.model === null || row < 0) return;
-    this.window = windowAround(this.model.start[row] ?? 0, this.model.duration[row] ?? 0, this.model.endNano);
+    const { t0, t1 } = this.#shownOf(this.model, row);
+    this.window = windowAround(t0, t1 - t0, this.axis.endShown);
+  }
+
+  #shownOf(model: TraceModel, row: number): TimeWindow {
+    const start = model.start[row] ?? 0;
+    return this.axis.windowToShown({ t0: start, t1: start + (model.duration[row] ?? 0) });
   }
 
   goToError(forward: boolean): void {
@@ -349,20 +348,26 @@ export class TraceView {
     }
   }
 
-  /**
-   * Moves the starts by these nanoseconds per row (the server's estimate of the clocks' differences), or back with null. What was
-   * sent stays in the span's details.
-   */
-  adjust(byRow: Float64Array | null): void {
-    const { model } = this;
-    if (model === null) return;
-    for (let row = 0; row < model.rowCount; row++) {
-      model.start[row] = (model.start[row] ?? 0) + (byRow?.[row] ?? 0) - (this.#adjusted?.[row] ?? 0);
-    }
-    this.#adjusted = byRow;
-    this.isAdjusted = byRow !== null;
+  /** The starts were moved: whatever was derived from them is out of date. */
+  startsMoved(): void {
     this.#summaries.clear();
     this.revision++;
+    if (this.overlays.idle) this.#changeAxis();
+  }
+
+  toggleIdle(): void {
+    this.overlays.idle = !this.overlays.idle;
+    this.#changeAxis();
+  }
+
+  /** Keeps the instants that are in view. */
+  #changeAxis(): void {
+    if (this.model === null) return;
+    const wasWhole = isWholeTrace(this.window, this.axis.endShown);
+    const instants = this.axis.windowToNano(this.window);
+    this.axis = axisOf(this.model, this.overlays.idle);
+    if (wasWhole) this.zoomToAll();
+    else this.setWindow(this.axis.windowToShown(instants));
   }
 
   summaryOf(kin: number): GroupSummary | null {

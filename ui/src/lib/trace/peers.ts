@@ -1,0 +1,28 @@
+/** Peers of a span: those of the same service and name around the same time. */
+import type { SpanDetail } from "@callchain/schemas/api/traces.ts";
+
+const HOUR_NANO = 3_600_000_000_000n;
+/** The last instant that is stored: 2262-04-11. */
+const NANO_MAX = 9_223_372_036_854_775_807n;
+
+/** The parameters of `GET /latency` for the peers of a span, an hour to both sides. */
+export function peerQuestion(span: Pick<SpanDetail, "service" | "name" | "startNano">): {
+  service: string;
+  name: string;
+  from: string;
+  to: string;
+} {
+  const start = BigInt(span.startNano);
+  const from = start > HOUR_NANO ? start - HOUR_NANO : 0n;
+  const to = start < NANO_MAX - HOUR_NANO ? start + HOUR_NANO : NANO_MAX;
+  return { service: span.service, name: span.name, from: `${from}`, to: `${to}` };
+}
+
+/**
+ * The share of the other peers that took less time, from the count of all and of those that took at least as long, the span itself in
+ * both; null where it has no peer.
+ */
+export function shareOfShorter(allCount: number, atLeastCount: number): number | null {
+  if (allCount < 2) return null;
+  return Math.min(1, Math.max(0, (allCount - Math.max(1, atLeastCount)) / (allCount - 1)));
+}

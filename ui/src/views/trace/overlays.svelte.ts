@@ -1,0 +1,94 @@
+/** What the reader lays over the waterfall or takes away from it: critical path, gaps, links, idle time, adjusted clocks. */
+import type { Problem } from "@callchain/schemas/api/common.ts";
+import { api, ApiError, isAbort } from "../../lib/api.ts";
+import { parseShown, type Shown } from "../../lib/trace/address.ts";
+import { TimeAxis, findIdle } from "../../lib/trace/axis.ts";
+import type { TraceModel } from "../../lib/trace/model.ts";
+
+export class Overlays implements Shown {
+  path = $state(false);
+  gaps = $state(false);
+  links = $state(true);
+  idle = $state(false);
+
+  read(text: string | null): void {
+    Object.assign(this, parseShown(text));
+  }
+}
+
+/** The axis of a model: with its idle time compressed, or as it is. */
+export function axisOf(model: TraceModel, isCompressed: boolean): TimeAxis {
+  return new TimeAxis(model.endNano, isCompressed ? findIdle(model) : []);
+}
+
+/** The estimate comes with the whole tree as JSON, which is too much for the largest traces. */
+const ADJUST_SPAN_COUNT_MAX = 50_000;
+
+/**
+ * Starts moved by the server's estimate of the clocks' differences. The model's starts are the ones that are shown; what was sent is
+ * those less `byRow`.
+ */
+export class ClockAdjustment {
+  /** Nanoseconds that each row's start is moved by; null while times are shown as sent. */
+  byRow = $state.raw<Float64Array | null>(null);
+  loading = $state(false);
+  problem = $state.raw<Problem | null>(null);
+  readonly #host: { readonly model: TraceModel | null; startsMoved(): void };
+  #known: Float64Array | null = null;
+  #controller: AbortController | undefined;
+
+  constructor(host: { readonly model: TraceModel | null; startsMoved(): void }) {
+    this.#host = host;
+  }
+
+  get isOn(): boolean {
+    return this.byRow !== null;
+  }
+
+  canAdjust(spanCount: number): boolean {
+    return spanCount <= ADJUST_SPAN_COUNT_MAX;
+  }
+
+  /** Forgets what belongs to another trace. */
+  reset(): void {
+    this.#controller?.abort();
+    this.byRow = null;
+    this.#known = null;
+    this.problem = null;
+    this.loading = false;
+  }
+
+  /** To be called once the whole trace has arrived. */
+  async turnOn(traceId: string): Promise<void> {
+    this.#controller?.abort();
+    const controller = new AbortController();
+    this.#controller = controller;
+    this.loading = true;
+    this.problem = null;
+    try {
+      // The tree lists the same spans in the same order, so the index says which row is meant.
+      this.#known ??= Float64Array.from((await api.getTraceTree(traceId, controller.signal)).spans, (span) => span.skewNano);
+      if (!controller.signal.aborted) this.#move(this.#known);
+    } catch (error) {
+      if (controller.signal.aborted || isAbort(error)) return;
+      this.problem =
+        error instanceof ApiError ? error.problem : { type: "about:blank", title: "", status: 0, detail: String(error) };
+    } finally {
+      if (this.#controller === controller) this.loading = false;
+    }
+  }
+
+  turnOff(): void {
+    this.#move(null);
+  }
+
+  #move(byRow: Float64Array | null): void {
+    const { model } = this.#host;
+    if (model === null) return;
+    for (let row = 0; row < model.rowCount; row++) {
+      model.start[row] = (model.start[row] ?? 0) + (byRow?.[row] ?? 0) - (this.byRow?.[row] ?? 0);
+    }
+    this.byRow = byRow;
+    this.#host.startsMoved();
+  }
+}
