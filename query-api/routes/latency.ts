@@ -1,11 +1,11 @@
 import { LatencyAnswer } from "@callchain/schemas/api/catalog.ts";
 import { buildFilterQuery } from "../search/filters.ts";
 import { GROUP_FIELD_ACCEPTED, parseGroupField } from "../store/group-by.ts";
-import { LATENCY_POINT_COUNT_MAX, countPoints, getLatency } from "../store/latency.ts";
+import { getLatency } from "../store/latency.ts";
 import { spanFilters } from "./filters.ts";
 import { queryParam, timeRange } from "./params.ts";
-import { refuseParameter } from "./problem.ts";
 import { defineRoute } from "./route.ts";
+import { checkStep } from "./steps.ts";
 
 const PERCENTILE_COUNT_MAX = 10;
 
@@ -16,7 +16,7 @@ function parsePercentile(text: string): number | undefined {
 
 export const latencyRoute = defineRoute({
   path: "/latency",
-  summary: "Percentiles, counts and errors of the matching spans over time, as a whole or grouped by an attribute",
+  summary: "Percentiles, counts, errors and examples of the matching spans over time, as a whole or grouped by an attribute",
   params: {
     ...spanFilters,
     ...timeRange,
@@ -38,9 +38,7 @@ export const latencyRoute = defineRoute({
   answer: LatencyAnswer,
   handle: ({ from, to, step, by, p, groups, ...filters }, context) => {
     const range = { from, to };
-    if (step !== null && (step === 0n || countPoints(range, step) > LATENCY_POINT_COUNT_MAX)) {
-      throw refuseParameter("step", `${step}ns`, `a duration that cuts the range into at most ${LATENCY_POINT_COUNT_MAX} steps`);
-    }
+    checkStep(step, range);
     const question = { range, query: buildFilterQuery(filters), stepNano: step, percentiles: p, by, groupCountMax: groups };
     return getLatency(question, context);
   },

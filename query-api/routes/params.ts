@@ -78,6 +78,15 @@ export const queryParam = {
       absent: (now) => parseTime(fallback, now) ?? now,
       parse: parseTime,
     }),
+  /** null where absent. */
+  optionalTime: (description: string): Param<UnixNano | null> =>
+    single<UnixNano | null>({
+      description,
+      accepted: TIME_ACCEPTED,
+      schema: { type: "string", examples: ["now-2h"] },
+      absent: () => null,
+      parse: parseTime,
+    }),
   /** Nanoseconds; null where absent. */
   duration: (description: string): Param<bigint | null> =>
     single<bigint | null>({

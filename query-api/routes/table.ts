@@ -2,6 +2,7 @@
 import { attributeRoutes } from "./attributes.ts";
 import { dependenciesRoute } from "./dependencies.ts";
 import { getHealth, getReady } from "./health.ts";
+import { heatmapRoutes } from "./heatmap.ts";
 import { ingestRoute } from "./ingest.ts";
 import { latencyRoute } from "./latency.ts";
 import { defineOpenApiRoute } from "./openapi.ts";
@@ -17,6 +18,7 @@ export const routes: readonly RouteDefinition[] = [
   getTraceSpan,
   ...serviceRoutes,
   latencyRoute,
+  ...heatmapRoutes,
   dependenciesRoute,
   ...attributeRoutes,
   tailSpans,

@@ -1,21 +1,13 @@
-/** Percentiles, counts and errors of spans over time, as a whole or by one field. */
+/** Percentiles, counts, errors and examples of spans over time, as a whole or by one field. */
 import type { LatencyAnswer, LatencyGroup } from "@callchain/schemas/api/catalog.ts";
-import { NANO_PER_MILLI, NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
 import type { z } from "zod";
 import { Bindings } from "../search/bindings.ts";
 import { compileQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
-import {
-  IN_RANGE,
-  buildScan,
-  countSpans,
-  quantilesSql,
-  rangeParams,
-  readPercentiles,
-  type Asking,
-  type TimeRange,
-} from "./range.ts";
+import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { SpanFigures, countSpansByPoint, type PointFigures } from "./span-histograms.ts";
+import { chooseStepNano, countPoints } from "./steps.ts";
 
 export interface LatencyQuestion {
   readonly range: TimeRange;
@@ -28,49 +20,9 @@ export interface LatencyQuestion {
   readonly groupCountMax: number;
 }
 
-export const LATENCY_POINT_COUNT_MAX = 2_000;
-const POINT_COUNT_GOAL = 120n;
-
-const ROUND_STEPS_NANO: readonly bigint[] = [
-  ...[1n, 2n, 5n, 10n, 20n, 50n, 100n, 200n, 500n].map((ms) => ms * NANO_PER_MILLI),
-  ...[1n, 2n, 5n, 10n, 15n, 30n, 60n, 120n, 300n, 600n, 900n, 1800n, 3600n, 7200n, 10_800n, 21_600n, 43_200n].map(
-    (seconds) => seconds * NANO_PER_SECOND,
-  ),
-];
-const DAY_NANO = 86_400n * NANO_PER_SECOND;
-
-/** The shortest round step that covers the range with at most 120 points; whole days beyond 60 days. */
-export function chooseStepNano({ from, to }: TimeRange): bigint {
-  const length = to - from;
-  const round = ROUND_STEPS_NANO.find((step) => length <= step * POINT_COUNT_GOAL);
-  if (round !== undefined) return round;
-  const dayCount = (length + DAY_NANO * POINT_COUNT_GOAL - 1n) / (DAY_NANO * POINT_COUNT_GOAL);
-  return dayCount * DAY_NANO;
-}
-
-/** Steps begin at multiples of their length since the epoch, so that two questions share them; the first and last may be cut by the range. */
-export function countPoints({ from, to }: TimeRange, stepNano: bigint): number {
-  return Number((to - 1n) / stepNano - from / stepNano) + 1;
-}
-
-interface TotalRow {
-  readonly by: string | null;
-  readonly calls: string;
-  readonly errors: string;
-  readonly percentiles: (string | number | null)[];
-}
-type PointRow = TotalRow & { readonly point: string };
-
-type Totals = z.infer<typeof LatencyGroup>["total"];
-
-function buildTotals(row: TotalRow): Totals {
-  const count = Number(row.calls);
-  return { count, errorCount: Number(row.errors), percentilesNano: readPercentiles(row.percentiles, count) };
-}
-
 /**
- * Two statements: the groups by size, then the points of those shown. Throws Failure "timeout" or "overloaded" where the range is too
- * much for the limits in force.
+ * Two statements where there are groups: which are the largest, then their points. Every stored span counts, copies that an exporter sent
+ * again too. Throws Failure "timeout" or "overloaded" where the range is too much for the limits in force.
  */
 export async function getLatency(question: LatencyQuestion, asking: Asking): Promise<LatencyAnswer> {
   const startedMs = performance.now();
@@ -80,32 +32,26 @@ export async function getLatency(question: LatencyQuestion, asking: Asking): Pro
   const bySql = by === null ? "CAST(NULL, 'Nullable(String)')" : compileGroupField(by.field, bindings);
   const compiled = compileQuery(question.query, { traceScope: IN_RANGE });
   const where = `${IN_RANGE} AND (${compiled.where})`;
-  const params = { ...rangeParams(range), ...compiled.params, ...bindings.params };
+  const params = { ...rangeParams(range), ...compiled.params, ...bindings.params, step: stepNano.toString() };
   const { database, signal } = asking;
-  const counted = await countSpans(range, asking);
-  const levels = percentiles.map((percentile) => String(percentile / 100)).join(", ");
-  const columns = `count() AS calls, countIf(status = 2) AS errors, ${quantilesSql(counted.count)}(${levels})(duration_nano) AS percentiles`;
 
-  const totals = await database.query<TotalRow>(
-    `SELECT ${bySql} AS by, ${columns} FROM spans WHERE ${where}
-     GROUP BY by ORDER BY calls DESC, by LIMIT ${question.groupCountMax + 1}`,
-    { params, signal },
-  );
-  const shown = totals.rows.slice(0, question.groupCountMax);
-  const isCut = totals.rows.length > shown.length;
-  const points = await database.query<PointRow>(
-    `SELECT ${bySql} AS by, intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${columns} FROM spans
-     WHERE ${where}${isCut ? " AND (has({shown:Array(String)}, by) OR (by IS NULL AND {showsNull:UInt8} = 1))" : ""}
-     GROUP BY by, point`,
+  const sizes =
+    by === null
+      ? null
+      : await database.query<{ by: string | null }>(
+          `SELECT ${bySql} AS by, count() AS calls FROM spans WHERE ${where}
+           GROUP BY by ORDER BY calls DESC, by LIMIT ${question.groupCountMax + 1}`,
+          { params, signal },
+        );
+  const shown = sizes?.rows.slice(0, question.groupCountMax).map((row) => row.by) ?? [null];
+  const isCut = sizes !== null && sizes.rows.length > shown.length;
+  const { points, scan } = await countSpansByPoint(
     {
-      params: {
-        ...params,
-        step: stepNano.toString(),
-        shown: shown.flatMap((row) => (row.by === null ? [] : [row.by])),
-        showsNull: shown.some((row) => row.by === null) ? 1 : 0,
-      },
-      signal,
+      where: `${where}${isCut ? " AND (has({shown:Array(String)}, by) OR (by IS NULL AND {showsNull:UInt8} = 1))" : ""}`,
+      by: bySql,
+      params: { ...params, shown: shown.filter((value) => value !== null), showsNull: shown.includes(null) ? 1 : 0 },
     },
+    asking,
   );
   return {
     fromNano: range.from.toString(),
@@ -114,9 +60,9 @@ export async function getLatency(question: LatencyQuestion, asking: Asking): Pro
     percentiles: [...percentiles],
     by: by?.text ?? null,
     query: formatQuery(question.query),
-    groups: buildGroups(question, stepNano, shown, points.rows),
+    groups: buildGroups(question, stepNano, shown, points),
     scan: buildScan(
-      [counted.scan, totals.scan, points.scan],
+      sizes === null ? [scan] : [sizes.scan, scan],
       startedMs,
       isCut ? [`The ${question.groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`] : [],
     ),
@@ -124,29 +70,31 @@ export async function getLatency(question: LatencyQuestion, asking: Asking): Pro
 }
 
 function buildGroups(
-  question: LatencyQuestion,
+  { range, percentiles }: LatencyQuestion,
   stepNano: bigint,
-  totals: readonly TotalRow[],
-  points: readonly PointRow[],
+  shown: readonly (string | null)[],
+  points: readonly PointFigures[],
 ): z.infer<typeof LatencyGroup>[] {
-  const { range, percentiles } = question;
   const first = range.from / stepNano;
   const pointCount = countPoints(range, stepNano);
-  const nothing: Totals = { count: 0, errorCount: 0, percentilesNano: percentiles.map(() => null) };
-  const byGroup = Map.groupBy(points, (row) => row.by);
-  const shown =
-    totals.length > 0 || question.by !== null
-      ? totals.map((row) => ({ by: row.by, total: buildTotals(row) }))
-      : [{ by: null, total: nothing }];
-  return shown.map(({ by, total }) => {
-    const found = new Map((byGroup.get(by) ?? []).map((row) => [BigInt(row.point), buildTotals(row)]));
+  const nothing = new SpanFigures();
+  const byGroup = Map.groupBy(points, (point) => point.by);
+  return shown.map((by) => {
+    const found = new Map((byGroup.get(by) ?? []).map(({ point, figures }) => [point, figures]));
+    const total = new SpanFigures();
+    for (const figures of found.values()) total.merge(figures);
     return {
       by,
-      total,
+      total: buildFigures(total, percentiles),
       points: Array.from({ length: pointCount }, (_, index) => {
         const point = first + BigInt(index);
-        return { timeNano: (point * stepNano).toString(), ...(found.get(point) ?? nothing) };
+        return { timeNano: (point * stepNano).toString(), ...buildFigures(found.get(point) ?? nothing, percentiles) };
       }),
     };
   });
+}
+
+function buildFigures(figures: SpanFigures, percentiles: readonly number[]): z.infer<typeof LatencyGroup>["total"] {
+  const { count, errorCount, slowest, slowestError } = figures;
+  return { count, errorCount, percentilesNano: figures.durations.percentiles(percentiles), slowest, slowestError };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { NO_RECEIVERS } from "@callchain/query-api/routes/ingest.ts";
+import { ExemplarsAnswer, HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
 import {
   AttributeValuesAnswer,
   AttributesAnswer,
@@ -12,48 +13,9 @@ import {
 } from "@callchain/schemas/api/catalog.ts";
 import { Problem } from "@callchain/schemas/api/common.ts";
 import * as fc from "fast-check";
+import { FROM, HOSTILE, RANGE, SECOND, SPANS, assertFigures } from "../support/aggregates-fixture.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
-import { insertSpans, type SpanSeed } from "../support/span-rows.ts";
-
-const SECOND = 1_000_000_000n;
-const MILLI = 1_000_000n;
-/** 2001-09-09T01:46:40Z, a multiple of 60 s since the epoch and 40 s more. */
-const FROM = 1_000_000_000n * SECOND;
-const TO = FROM + 60n * SECOND;
-const RANGE = { from: FROM, to: TO };
-
-/** Ten calls of 1..10 ms to the shop, the last two failed; one client span; three calls in the minute before; a batch job; odd names. */
-const SPANS: readonly SpanSeed[] = [
-  ...Array.from({ length: 10 }, (_, index): SpanSeed => ({
-    trace: `s${index}`,
-    id: "root",
-    service: "shop",
-    name: index < 5 ? "GET /a" : "GET /b",
-    kind: "server",
-    startNano: FROM + BigInt(index) * 2n * SECOND,
-    durationNano: BigInt(index + 1) * MILLI,
-    isError: index >= 8,
-    text: { tier: index < 7 ? "gold" : "silver", "user.id": `u${index}` },
-    ints: { "http.response.status_code": index >= 8 ? 500 : 200 },
-    resource: { "service.version": index < 6 ? "1.0" : "1.1", "service.instance.id": "shop-1", replicas: 3 },
-  })),
-  { trace: "s0", id: "c", parent: "root", service: "shop", name: "call", kind: "client", startNano: FROM, durationNano: MILLI },
-  ...Array.from({ length: 3 }, (_, index): SpanSeed => ({
-    trace: `p${index}`,
-    id: "root",
-    service: "shop",
-    name: "GET /a",
-    kind: "server",
-    startNano: FROM - BigInt(index + 1) * SECOND,
-    durationNano: 20n * MILLI,
-    isError: index === 0,
-  })),
-  { trace: "j", id: "root", service: "job", kind: "internal", startNano: TO - 1n, durationNano: 7n * SECOND },
-  { trace: "j", id: "k", parent: "root", service: "job", kind: "internal", startNano: TO - 1n },
-  { trace: "q", id: "r", service: "silent", kind: "server", startNano: FROM - 1n },
-  { trace: "x", id: "r", service: 'o\'neil "日本" \\ %', kind: "consumer", startNano: FROM, name: "{}" },
-  { trace: "y", id: "r", service: "shop", kind: "server", startNano: TO },
-];
+import { insertSpans, spanIdOf, traceIdOf } from "../support/span-rows.ts";
 
 let stack: QueryStack;
 before(async () => {
@@ -164,17 +126,24 @@ describe("GET /latency", () => {
     assert.equal(answer.stepSeconds, 10);
     assert.equal(answer.groups.length, 1);
     const [group] = answer.groups;
-    assert.deepEqual(group?.total, { count: 10, errorCount: 2, percentilesNano: [6_000_000, 10_000_000, 10_000_000] });
-    assert.deepEqual(group?.points.slice(0, 3), [
-      { timeNano: FROM.toString(), count: 5, errorCount: 0, percentilesNano: [3_000_000, 5_000_000, 5_000_000] },
-      {
-        timeNano: (FROM + 10n * SECOND).toString(),
-        count: 5,
-        errorCount: 2,
-        percentilesNano: [8_000_000, 10_000_000, 10_000_000],
-      },
-      { timeNano: (FROM + 20n * SECOND).toString(), count: 0, errorCount: 0, percentilesNano: [null, null, null] },
-    ]);
+    const [first, second, third] = group?.points ?? [];
+    assertFigures(group?.total, 10, 2, [6, 10, 10]);
+    assertFigures(first, 5, 0, [3, 5, 5]);
+    assertFigures(second, 5, 2, [8, 10, 10]);
+    assertFigures(third, 0, 0, [null, null, null]);
+    assert.deepEqual(
+      [first, second, third].map((point) => point?.timeNano),
+      [0n, 10n, 20n].map((seconds) => (FROM + seconds * SECOND).toString()),
+    );
+    const exemplar = (trace: string, ms: number): unknown => ({
+      traceId: traceIdOf(trace),
+      spanId: spanIdOf("root"),
+      durationNano: ms * 1_000_000,
+    });
+    assert.deepEqual([first?.slowest, first?.slowestError], [exemplar("s4", 5), null]);
+    assert.deepEqual([second?.slowest, second?.slowestError], [exemplar("s9", 10), exemplar("s9", 10)]);
+    assert.deepEqual([third?.slowest, third?.slowestError], [null, null]);
+    assert.deepEqual([group?.total.slowest, group?.total.slowestError], [exemplar("s9", 10), exemplar("s9", 10)]);
     assert.equal(group?.points.length, 6);
   });
 
@@ -182,7 +151,7 @@ describe("GET /latency", () => {
     const answer = LatencyAnswer.parse(
       (await stack.ask("/latency", { ...RANGE, service: "shop", p: "99.9,10", step: "1m" })).body,
     );
-    assert.deepEqual(answer.groups[0]?.total.percentilesNano, [10_000_000, 1_000_000]);
+    assertFigures(answer.groups[0]?.total, 11, 2, [10, 1]);
     assert.deepEqual(
       answer.groups[0]?.points.map((point) => point.timeNano),
       [(FROM - 40n * SECOND).toString(), (FROM + 20n * SECOND).toString()],
@@ -275,6 +244,49 @@ describe("GET /latency", () => {
   });
 });
 
+describe("GET /heatmap", () => {
+  const askHeatmap = async (more: Record<string, string> = {}): Promise<HeatmapAnswer> =>
+    HeatmapAnswer.parse((await stack.ask("/heatmap", { ...RANGE, ...more })).body);
+
+  it("counts each span in the column of its start and the row of its duration", async () => {
+    const answer = await askHeatmap({ q: '{ name =~ "GET.*" }', step: "10s" });
+    assert.equal(answer.timesNano.length, 6);
+    assert.equal(answer.timesNano[1], (FROM + 10n * SECOND).toString());
+    const expected = new Map<string, [count: number, errorCount: number]>();
+    for (let index = 0; index < 10; index += 1) {
+      const row = answer.durationBoundsNano.findLastIndex((bound) => bound <= (index + 1) * 1e6);
+      const key = `${Math.floor(index / 5)} ${row}`;
+      const [count, errorCount] = expected.get(key) ?? [0, 0];
+      expected.set(key, [count + 1, errorCount + (index >= 8 ? 1 : 0)]);
+    }
+    const found = new Map(answer.cells.map((cell) => [`${cell.time} ${cell.duration}`, [cell.count, cell.errorCount]]));
+    assert.deepEqual(found, expected);
+    const [lowest = 0, next = 0] = answer.durationBoundsNano;
+    assert.ok(lowest <= 1e6 && next > 1e6, "the first row holds the shortest span");
+    assert.ok((answer.durationBoundsNano.at(-2) ?? 0) <= 1e7 && (answer.durationBoundsNano.at(-1) ?? 0) > 1e7);
+  });
+
+  it("leaves the rows out where there are no spans", async () => {
+    const answer = await askHeatmap({ service: "nobody" });
+    assert.deepEqual([answer.cells, answer.durationBoundsNano], [[], []]);
+    assert.equal(answer.timesNano.length, 120);
+  });
+
+  it("gives the spans of a cell, slowest first, one a trace", async () => {
+    const ask = async (more: Record<string, string | number | bigint>): Promise<unknown> => {
+      const answer = ExemplarsAnswer.parse((await stack.ask("/exemplars", { ...RANGE, service: "shop", ...more })).body);
+      return answer.spans.map((span) => [span.traceId, span.durationNano, span.status]);
+    };
+    assert.deepEqual(await ask({ from: FROM + 10n * SECOND, minDuration: "7ms", maxDuration: "9ms" }), [
+      [traceIdOf("s8"), 9_000_000, "error"],
+      [traceIdOf("s7"), 8_000_000, "unset"],
+      [traceIdOf("s6"), 7_000_000, "unset"],
+    ]);
+    assert.deepEqual(await ask({ maxDuration: "1ms" }), [[traceIdOf("s0"), 1_000_000, "unset"]]);
+    assert.deepEqual(await ask({ status: "error", limit: 1 }), [[traceIdOf("s9"), 10_000_000, "error"]]);
+  });
+});
+
 describe("GET /attributes", () => {
   it("counts names per scope and type", async () => {
     const answer = AttributesAnswer.parse((await stack.ask("/attributes", RANGE)).body);
@@ -325,30 +337,6 @@ describe("GET /ingest", () => {
 });
 
 describe("hostile parameters", () => {
-  const hostile = fc.oneof(
-    fc.string({ unit: "binary", maxLength: 60 }),
-    fc.constantFrom(
-      "'; DROP TABLE spans; --",
-      "{x:String}",
-      "\\",
-      "\0",
-      "%",
-      "a\tb\nc",
-      "\ud800",
-      "'",
-      '"',
-      "9".repeat(400),
-      "NaN",
-      "-1",
-      "now-",
-      "[]",
-      "$dropped",
-      ".",
-      "..",
-      "x".repeat(5000),
-    ),
-  );
-
   it("never answers with a server error", async () => {
     const target = fc.constantFrom(
       ["/services", "from"],
@@ -361,6 +349,10 @@ describe("hostile parameters", () => {
       ["/latency", "groups"],
       ["/dependencies", "focus"],
       ["/dependencies", "depth"],
+      ["/dependencies", "compareFrom"],
+      ["/heatmap", "step"],
+      ["/heatmap", "q"],
+      ["/exemplars", "limit"],
       ["/attributes", "prefix"],
       ["/attributes", "scope"],
       ["/attributes/tier/values", "prefix"],
@@ -368,7 +360,7 @@ describe("hostile parameters", () => {
       ["/ingest", "x"],
     );
     await fc.assert(
-      fc.asyncProperty(target, hostile, async ([path = "", name = ""], value) => {
+      fc.asyncProperty(target, HOSTILE, async ([path = "", name = ""], value) => {
         const reply = await stack.ask(path, { ...(path === "/ingest" ? {} : RANGE), [name]: value });
         assert.ok(reply.status === 200 || reply.status === 400, `${path} ${name}: ${reply.status} ${JSON.stringify(reply.body)}`);
         if (reply.status === 400) Problem.parse(reply.body);
@@ -378,7 +370,7 @@ describe("hostile parameters", () => {
   });
 
   it("takes any text as a path parameter", async () => {
-    const segment = hostile.filter((text) => text.isWellFormed() && !/^\.{0,2}$/.test(text));
+    const segment = HOSTILE.filter((text) => text.isWellFormed() && !/^\.{0,2}$/.test(text));
     await fc.assert(
       fc.asyncProperty(segment, fc.boolean(), async (text, isService) => {
         const name = encodeURIComponent(text);

@@ -75,7 +75,9 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   ],
   "/api/v1/traces/{id}": ["view=tree", "view=otlp"],
   "/api/v1/latency": ["by=service", "by=resource.service.version&p=50,99.9&step=10m", "service=nobody"],
-  "/api/v1/dependencies": ["focus=checkout&depth=1"],
+  "/api/v1/heatmap": ["service=checkout&status=error&step=10m", "service=nobody"],
+  "/api/v1/exemplars": ["service=checkout&status=error&limit=3"],
+  "/api/v1/dependencies": ["focus=checkout&depth=1", "compareFrom=now-6h&compareTo=now-3h"],
   "/api/v1/attributes": ["scope=resource&prefix=service", "prefix=nothing-begins-so"],
 };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { DependenciesAnswer } from "@callchain/schemas/api/catalog.ts";
+import { DependenciesAnswer, type DependencyGraph } from "@callchain/schemas/api/catalog.ts";
 import * as fc from "fast-check";
 import { buildReferenceEdges } from "../support/dependencies-reference.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
@@ -30,7 +30,7 @@ async function askGraph(from: bigint, to: bigint, more: Record<string, string | 
   return DependenciesAnswer.parse(reply.body);
 }
 
-function shortEdges(answer: DependenciesAnswer): string[] {
+function shortEdges(answer: DependencyGraph): string[] {
   return answer.edges
     .map((edge) => `${edge.caller} -${edge.kind} ${edge.callCount}/${edge.errorCount}-> ${edge.callee}`)
     .toSorted();
@@ -188,6 +188,33 @@ describe("GET /dependencies", () => {
     assert.deepEqual(far.nodes.map((node) => node.name).toSorted(), ["cart", "mail", "paid", "web"]);
     const nobody = await askGraph(t, t + MINUTE, { focus: "nobody" });
     assert.deepEqual([nobody.nodes, nobody.edges], [[], []]);
+  });
+
+  it("shows another range beside it, and of both what lies near the focus in either", async () => {
+    const t = takeDay();
+    await insertSpans(stack.writer, shop(t));
+    const before = t - MINUTE;
+    await insertSpans(stack.writer, [
+      { trace: "d", id: "1", service: "web", kind: "client", startNano: before },
+      { trace: "d", id: "2", parent: "1", service: "cart", kind: "server", startNano: before, isError: true },
+      { trace: "e", id: "1", service: "old", kind: "client", startNano: before },
+      { trace: "e", id: "2", parent: "1", service: "web", kind: "server", startNano: before },
+    ]);
+    const answer = await askGraph(t, t + MINUTE, { compareFrom: before, compareTo: t });
+    assert.deepEqual(shortEdges(answer), shopEdges);
+    assert.ok(answer.comparison !== null);
+    assert.deepEqual(shortEdges(answer.comparison), [
+      "service:old -call 1/0-> service:web",
+      "service:web -call 1/1-> service:cart",
+    ]);
+    assert.deepEqual([answer.comparison.fromNano, answer.comparison.toNano], [before.toString(), t.toString()]);
+    const near = await askGraph(t, t + MINUTE, { compareFrom: before, compareTo: t, focus: "web" });
+    assert.deepEqual(near.nodes.map((node) => node.name).toSorted(), ["cart", "web"]);
+    assert.deepEqual(near.comparison?.nodes.map((node) => node.name).toSorted(), ["cart", "old", "web"]);
+    assert.equal((await askGraph(t, t + MINUTE)).comparison, null);
+    for (const params of [{ compareFrom: before }, { compareTo: t }, { compareFrom: t, compareTo: before }]) {
+      assert.equal((await stack.ask("/dependencies", { from: t, to: t + MINUTE, ...params })).status, 400);
+    }
   });
 
   it("agrees with a count in memory on random spans", async () => {

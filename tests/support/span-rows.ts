@@ -33,7 +33,8 @@ export function traceIdOf(trace: string): string {
   return hexOf(trace, 16);
 }
 
-function spanIdOf(id: string): string {
+/** As the span id appears in answers. */
+export function spanIdOf(id: string): string {
   return hexOf(id, 8);
 }
 

@@ -4,7 +4,7 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { failureCodeOf } from "@callchain/schemas/span/errors.ts";
 import { NANO_PER_SECOND, UNIX_NANO_MAX } from "@callchain/schemas/span/time.ts";
 import { buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "../range.ts";
-import { buildGraph, focusGraph, type GraphRows } from "./graph.ts";
+import { buildGraph, keepNodes, nearFocus, type Graph, type GraphRows } from "./graph.ts";
 import {
   CALLS,
   HAS_LINKS,
@@ -23,6 +23,8 @@ export interface DependenciesQuestion {
   readonly focus: string | null;
   /** Calls up and down from the focus. */
   readonly depth: number;
+  /** A second range to show beside it. */
+  readonly comparison: TimeRange | null;
 }
 
 /** Two hosts' clocks may differ by so much, and a child may start so long after its parent. */
@@ -62,15 +64,38 @@ function chooseEvery(spanCount: number): number {
  */
 export async function getDependencies(question: DependenciesQuestion, asking: Asking): Promise<DependenciesAnswer> {
   const startedMs = performance.now();
-  const { range, focus, depth } = question;
+  const { range, focus, depth, comparison } = question;
+  const account: Account = { scans: [], reasons: [] };
+  const whole = await readGraph(range, asking, account);
+  const other = comparison === null ? null : await readGraph(comparison, asking, account);
+  const kept = focus === null ? null : nearFocus(other === null ? [whole] : [whole, other], focus, depth);
+  const show = (graph: Graph): Graph => (kept === null ? graph : keepNodes(graph, kept));
+  return {
+    ...bounds(range),
+    ...show(whole),
+    comparison: comparison === null || other === null ? null : { ...bounds(comparison), ...show(other) },
+    scan: buildScan(account.scans, startedMs, [...new Set(account.reasons)]),
+  };
+}
+
+function bounds({ from, to }: TimeRange): { fromNano: string; toNano: string } {
+  return { fromNano: from.toString(), toNano: to.toString() };
+}
+
+/** What was read, and why it may not be everything. */
+interface Account {
+  readonly scans: ScanFigures[];
+  readonly reasons: string[];
+}
+
+async function readGraph(range: TimeRange, asking: Asking, { scans, reasons }: Account): Promise<Graph> {
   const { database, signal } = asking;
   const counted = await countSpans(range, asking);
   const services = await database.query<ServiceCountRow>(SERVICE_COUNTS, {
     params: { ...rangeParams(range), nodeLimit: NODE_COUNT_MAX + 1 },
     signal,
   });
-  const scans = [counted.scan, services.scan];
-  const reasons: string[] = [];
+  scans.push(counted.scan, services.scan);
   const joined = await joinWithinLimits(range, chooseEvery(counted.count), asking, scans);
   if (joined === null) {
     reasons.push("The calls could not be counted within the limits of time and memory: narrow the time range.");
@@ -81,18 +106,10 @@ export async function getDependencies(question: DependenciesQuestion, asking: As
   }
   if (services.rows.length > NODE_COUNT_MAX) reasons.push(`The ${NODE_COUNT_MAX} services with the most spans are listed.`);
   if (joined?.isCut === true) reasons.push(`Of each kind of edge the ${EDGE_COUNT_MAX} with the most calls are listed.`);
-  const whole = buildGraph({
+  return buildGraph({
     services: services.rows.slice(0, NODE_COUNT_MAX),
     ...(joined ?? { calls: [], peers: [], received: [], every: 1 }),
   });
-  const graph = focus === null ? whole : focusGraph(whole, focus, depth);
-  return {
-    fromNano: range.from.toString(),
-    toNano: range.to.toString(),
-    nodes: graph.nodes,
-    edges: graph.edges,
-    scan: buildScan(scans, startedMs, reasons),
-  };
 }
 
 type Joined = Omit<GraphRows, "services"> & { readonly isCut: boolean };

@@ -145,15 +145,21 @@ export function buildGraph(rows: GraphRows): Graph {
 }
 
 /**
- * What lies within `depth` calls down from the focus or up from it, and the edges between. The focus is a node's id or name; one that is
- * not in the graph leaves nothing.
+ * Ids of what lies within `depth` calls down from the focus or up from it, in all graphs taken together. The focus is a node's id or name;
+ * one that is in no graph leaves nothing.
  */
-export function focusGraph(graph: Graph, focus: string, depth: number): Graph {
-  const start = graph.nodes.filter((node) => node.id === focus || node.name === focus).map((node) => node.id);
-  const kept = new Set([
-    ...reach(graph.edges, start, depth, (edge) => [edge.caller, edge.callee]),
-    ...reach(graph.edges, start, depth, (edge) => [edge.callee, edge.caller]),
+export function nearFocus(graphs: readonly Graph[], focus: string, depth: number): ReadonlySet<string> {
+  const nodes = graphs.flatMap((graph) => graph.nodes);
+  const edges = graphs.flatMap((graph) => graph.edges);
+  const start = nodes.filter((node) => node.id === focus || node.name === focus).map((node) => node.id);
+  return new Set([
+    ...reach(edges, start, depth, (edge) => [edge.caller, edge.callee]),
+    ...reach(edges, start, depth, (edge) => [edge.callee, edge.caller]),
   ]);
+}
+
+/** These nodes and the edges between them. */
+export function keepNodes(graph: Graph, kept: ReadonlySet<string>): Graph {
   return {
     nodes: graph.nodes.filter((node) => kept.has(node.id)),
     edges: graph.edges.filter((edge) => kept.has(edge.caller) && kept.has(edge.callee)),

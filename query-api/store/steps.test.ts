@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import * as fc from "fast-check";
 import { parseGroupField } from "./group-by.ts";
-import { chooseStepNano, countPoints } from "./latency.ts";
+import { chooseStepNano, countPoints } from "./steps.ts";
 
 describe("steps", () => {
   it("cut any range into at most 121 parts that cover it", () => {

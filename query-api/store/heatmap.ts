@@ -1,0 +1,105 @@
+/** Spans counted by start and duration, and the spans behind a region of that. */
+import type { ExemplarsAnswer, HeatmapAnswer, HeatmapCell } from "@callchain/schemas/api/aggregates.ts";
+import { durationBucketLowerNano, durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
+import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
+import { compileQuery } from "../search/compile.ts";
+import { formatQuery, type Query } from "../search/query.ts";
+import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { chooseStepNano, countPoints } from "./steps.ts";
+
+export interface HeatmapQuestion {
+  readonly range: TimeRange;
+  readonly query: Query;
+  /** null: a round length that gives at most 120 columns. */
+  readonly stepNano: bigint | null;
+}
+
+/** Rows of the heatmap: four an octave, eight buckets of the histograms each. */
+const ROW_COARSER = 3;
+
+export interface CellRow {
+  readonly point: string;
+  readonly bucket: number;
+  readonly calls: string;
+  readonly errors: string;
+}
+
+/** Every stored span counts. Throws Failure "timeout" or "overloaded" where the range is too much for the limits in force. */
+export async function getHeatmap(question: HeatmapQuestion, { database, signal }: Asking): Promise<HeatmapAnswer> {
+  const startedMs = performance.now();
+  const { range, query } = question;
+  const stepNano = question.stepNano ?? chooseStepNano(range);
+  const compiled = compileQuery(query, { traceScope: IN_RANGE });
+  const { rows, scan } = await database.query<CellRow>(
+    `SELECT intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${durationBucketSql(ROW_COARSER)} AS bucket,
+       count() AS calls, countIf(status = 2) AS errors
+     FROM spans WHERE ${IN_RANGE} AND (${compiled.where}) GROUP BY point, bucket`,
+    { params: { ...rangeParams(range), ...compiled.params, step: stepNano.toString() }, signal },
+  );
+  const firstPoint = range.from / stepNano;
+  return {
+    fromNano: range.from.toString(),
+    toNano: range.to.toString(),
+    stepSeconds: Number(stepNano) / 1e9,
+    timesNano: Array.from({ length: countPoints(range, stepNano) }, (_, index) =>
+      ((firstPoint + BigInt(index)) * stepNano).toString(),
+    ),
+    ...buildCells(rows, firstPoint),
+    query: formatQuery(query),
+    scan: buildScan([scan], startedMs),
+  };
+}
+
+function buildCells(rows: readonly CellRow[], firstPoint: bigint): Pick<HeatmapAnswer, "durationBoundsNano" | "cells"> {
+  let [low, high] = [Infinity, -1];
+  for (const { bucket } of rows) [low, high] = [Math.min(low, bucket), Math.max(high, bucket)];
+  const rowCount = Math.max(0, high - low + 1);
+  const cells = rows.map((row): HeatmapCell => ({
+    time: Number(BigInt(row.point) - firstPoint),
+    duration: row.bucket - low,
+    count: Number(row.calls),
+    errorCount: Number(row.errors),
+  }));
+  return {
+    durationBoundsNano:
+      rowCount === 0 ? [] : Array.from({ length: rowCount + 1 }, (_, index) => durationBucketLowerNano(low + index, ROW_COARSER)),
+    cells: cells.toSorted((a, b) => a.time - b.time || a.duration - b.duration),
+  };
+}
+
+interface ExemplarRow {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly service: string;
+  readonly name: string;
+  readonly kind: number;
+  readonly status: number;
+  readonly startNano: string;
+  readonly durationNano: string;
+}
+
+/** The slowest matching spans, one a trace. Throws what the database throws. */
+export async function listExemplars(
+  { range, query, limit }: { readonly range: TimeRange; readonly query: Query; readonly limit: number },
+  { database, signal }: Asking,
+): Promise<ExemplarsAnswer> {
+  const startedMs = performance.now();
+  const compiled = compileQuery(query, { traceScope: IN_RANGE });
+  const { rows, scan } = await database.query<ExemplarRow>(
+    `SELECT lower(hex(trace_id)) AS traceId, lower(hex(span_id)) AS spanId, service, name, kind, status,
+       toString(toUnixTimestamp64Nano(start)) AS startNano, toString(duration_nano) AS durationNano
+     FROM spans WHERE ${IN_RANGE} AND (${compiled.where})
+     ORDER BY duration_nano DESC, spans.start, spans.span_id LIMIT 1 BY traceId LIMIT {limit:UInt32}`,
+    { params: { ...rangeParams(range), ...compiled.params, limit }, signal },
+  );
+  return {
+    spans: rows.map((row) => ({
+      ...row,
+      durationNano: Number(row.durationNano),
+      kind: SPAN_KINDS[row.kind] ?? "unspecified",
+      status: STATUS_CODES[row.status] ?? "unset",
+    })),
+    query: formatQuery(query),
+    scan: buildScan([scan], startedMs),
+  };
+}
