@@ -215,7 +215,7 @@ describe("a caller that leaves", () => {
     const running = (): Promise<Running[]> =>
       askEngine(
         callchain.engineUrl,
-        "SELECT elapsed FROM system.processes WHERE query LIKE '%quantiles%' AND query NOT LIKE '%system.processes%'",
+        "SELECT elapsed FROM system.processes WHERE query LIKE '%AS buckets%' AND query NOT LIKE '%system.processes%'",
       );
     const leaving = new AbortController();
     const q = encodeURIComponent(`{ statusMessage =~ ${JSON.stringify(SLOW_PATTERN)} }`);
