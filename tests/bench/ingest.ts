@@ -1,18 +1,16 @@
 /**
  * `npm run bench -- ingest`: the all-in-one with receivers, log, writer, engine and its merges on one pinned core, the sender on
- * another. What counts is spans acknowledged and later found by query; the clock runs until the last of them is found.
+ * another. What counts is spans acknowledged and later found by query; the clock runs until the last of them is found. With `--peers`
+ * beside other systems: ingest-peers.ts.
  */
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { createClient } from "@clickhouse/client";
 import type { ClickHouseClient } from "@clickhouse/client";
 import { makeTempDir, removeDir, startCallchain } from "../support/process.ts";
-import type { LoadOptions, LoadResult } from "./load.ts";
+import { runIngestPeers } from "./ingest-peers.ts";
+import type { LoadOptions } from "./load.ts";
+import { startLoad } from "./peers/load-process.ts";
+import { SYSTEM_CORE } from "./peers/system.ts";
 import { bytesOnDisk, cpuSecondsOf, familyOf, pin, rssBytesOf } from "./proc.ts";
-
-const SYSTEM_CORE = 1;
-const SENDER_CORE = 0;
 
 export interface IngestFigures {
   readonly name: string;
@@ -73,14 +71,6 @@ async function measureSearchable(otlpHttpUrl: string, queryUrl: string): Promise
     return answer.status === 200;
   };
   return (await waitFor(isFound, 30_000, 20)) ? performance.now() - ackedMs : Number.POSITIVE_INFINITY;
-}
-
-async function startLoad(options: LoadOptions): Promise<LoadResult> {
-  const load = join(import.meta.dirname, "load.ts");
-  const args = ["-c", String(SENDER_CORE), process.execPath, load, JSON.stringify(options)];
-  const { stdout } = await promisify(execFile)("taskset", args, { maxBuffer: 1 << 24 });
-  // Printed by load.ts.
-  return JSON.parse(stdout) as LoadResult;
 }
 
 /** One run on a fresh directory. */
@@ -161,6 +151,10 @@ export function formatIngest(rows: readonly IngestFigures[]): string {
 }
 
 export async function runIngestBench(args: readonly string[]): Promise<void> {
+  if (args.includes("--peers")) {
+    await runIngestPeers(args.filter((argument) => argument !== "--peers"));
+    return;
+  }
   const seconds = Number(args[0] ?? 60);
   const runs: (readonly [string, Omit<LoadOptions, "url">])[] = [
     ["HTTP, 512 spans", { protocol: "http", spansPerRequest: 512, seconds, connections: 8 }],

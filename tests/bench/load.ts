@@ -1,27 +1,39 @@
 /**
- * A load generator in a process of its own: `node load.ts '{"url":..., "protocol":"http"|"grpc", "spansPerRequest":512, "seconds":60,
- * "connections":8, "gzip":false, "spansPerSecond":0}'`. Prints one JSON object with what was acknowledged. 429 and 503 are waited out.
+ * A load generator in a process of its own: `node load.ts '{"url":..., "protocol":"http"|"grpc"|"zipkin", "spansPerRequest":512,
+ * "seconds":60, "connections":8, "gzip":false, "spansPerSecond":0}'`. Prints one JSON object with what was acknowledged. 429 and 503 are
+ * waited out. "zipkin" sends the same spans as Zipkin v2 JSON.
  */
 import { connect } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { z } from "zod";
 import { buildCorpus } from "./corpus.ts";
-import { Replay } from "./replay.ts";
+import { Replay, type RequestStream } from "./replay.ts";
+import { ZipkinReplay } from "./zipkin-replay.ts";
 
 const Options = z.object({
   url: z.string(),
-  protocol: z.enum(["http", "grpc"]),
+  protocol: z.enum(["http", "grpc", "zipkin"]),
   spansPerRequest: z.int(),
   seconds: z.number(),
   connections: z.int(),
   gzip: z.boolean().default(false),
   /** 0: as fast as it goes. */
   spansPerSecond: z.number().default(0),
+  /** Two loads with different seeds send different traces. */
+  seed: z.int().default(1),
+  /** When the first trace starts. Default: now. */
+  startMs: z.number().optional(),
+  /** The other side may end in between (it is killed): what it had acknowledged until then is the result, not an error. */
+  endsWithReceiver: z.boolean().default(false),
 });
 export type LoadOptions = z.input<typeof Options>;
 
 export interface LoadResult {
+  /** Sequence numbers of the acknowledged requests in the order of their acknowledgement; see sent-traces.ts. */
+  readonly acks: readonly number[];
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
   readonly acceptedSpans: number;
   readonly requests: number;
   readonly refusals: number;
@@ -30,6 +42,13 @@ export interface LoadResult {
   /** Milliseconds from sending to acknowledgement. */
   readonly ackMs: { readonly p50: number; readonly p95: number; readonly p99: number };
 }
+
+interface HttpTarget {
+  readonly path: string;
+  readonly type: string;
+}
+const OTLP_TARGET: HttpTarget = { path: "/v1/traces", type: "application/x-protobuf" };
+const ZIPKIN_TARGET: HttpTarget = { path: "/api/v2/spans", type: "application/json" };
 
 type Send = (body: Uint8Array) => Promise<"accepted" | "refused">;
 const CORPUS_SPANS = 40_960;
@@ -40,10 +59,10 @@ const CORPUS_NANO = 400_000_000n;
  * HTTP/1.1 on bare sockets, one request at a time on each: Node's own client takes 200 us a request, and the sender must not be what is
  * measured.
  */
-function httpSender(url: string, isGzip: boolean, connections: number): Send {
+function httpSender(url: string, isGzip: boolean, connections: number, { path, type }: HttpTarget): Send {
   const { hostname, port } = new URL(url);
   const coding = isGzip ? "content-encoding: gzip\r\n" : "";
-  const head = `POST /v1/traces HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/x-protobuf\r\n${coding}content-length: `;
+  const head = `POST ${path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: ${type}\r\n${coding}content-length: `;
   const idle = Array.from({ length: connections }, () => openSocket(hostname, Number(port)));
   return async (body) => {
     const connection = idle.pop();
@@ -54,7 +73,7 @@ function httpSender(url: string, isGzip: boolean, connections: number): Send {
     connection.socket.uncork();
     const status = await connection.answer();
     idle.push(connection);
-    if (status === 200) return "accepted";
+    if (status === 200 || status === 202) return "accepted";
     if (status === 503 || status === 429) return "refused";
     throw new Error(`status ${status}`);
   };
@@ -68,6 +87,7 @@ interface Connection {
 
 function openSocket(host: string, port: number): Connection {
   const socket = connectSocket({ host, port, noDelay: true });
+  const closed = new Error("the receiver closed the connection");
   let waiting: PromiseWithResolvers<number> | null = null;
   let text = "";
   socket.on("data", (chunk: Buffer) => {
@@ -81,10 +101,12 @@ function openSocket(host: string, port: number): Connection {
     waiting?.resolve(status);
   });
   socket.on("error", (error) => waiting?.reject(error));
-  socket.on("close", () => waiting?.reject(new Error("the receiver closed the connection")));
+  socket.on("close", () => waiting?.reject(closed));
   return {
     socket,
     answer: () => {
+      // Nothing more would come of a connection that was closed while it was idle.
+      if (socket.destroyed) return Promise.reject(closed);
       waiting = Promise.withResolvers<number>();
       return waiting.promise;
     },
@@ -126,21 +148,34 @@ function grpcSender(url: string, isGzip: boolean, connections: number): Send {
     });
 }
 
-async function run(options: z.output<typeof Options>): Promise<LoadResult> {
-  const corpus = buildCorpus({
+/** What a load with these options sends in its first round. */
+export function buildLoadCorpus(options: Pick<LoadOptions, "spansPerRequest" | "seed" | "startMs">): Uint8Array[] {
+  return buildCorpus({
     requestCount: Math.ceil(CORPUS_SPANS / options.spansPerRequest),
     spansPerRequest: options.spansPerRequest,
-    seed: 1,
-    startNano: BigInt(Date.now()) * 1_000_000n,
+    seed: options.seed ?? 1,
+    startNano: BigInt(Math.floor(options.startMs ?? Date.now())) * 1_000_000n,
     rangeNano: CORPUS_NANO,
   });
-  const replay = new Replay(corpus, CORPUS_NANO);
-  const send = (options.protocol === "http" ? httpSender : grpcSender)(options.url, options.gzip, options.connections);
+}
+
+function openSender({ protocol, url, gzip, connections }: z.output<typeof Options>): Send {
+  if (protocol === "grpc") return grpcSender(url, gzip, connections);
+  return httpSender(url, gzip, connections, protocol === "zipkin" ? ZIPKIN_TARGET : OTLP_TARGET);
+}
+
+async function run(options: z.output<typeof Options>): Promise<LoadResult> {
+  const corpus = buildLoadCorpus(options);
+  const replay: RequestStream = new (options.protocol === "zipkin" ? ZipkinReplay : Replay)(corpus, CORPUS_NANO);
+  const send = openSender(options);
   const ackMs: number[] = [];
+  const acks: number[] = [];
+  let sequence = 0;
   let acceptedSpans = 0;
   let requests = 0;
   let refusals = 0;
   let sentBytes = 0;
+  const startedAtMs = Date.now();
   const startMs = performance.now();
   const endMs = startMs + options.seconds * 1000;
   const worker = async (): Promise<void> => {
@@ -152,6 +187,8 @@ async function run(options: z.output<typeof Options>): Promise<LoadResult> {
         if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
       } else requests += 1;
       const plain = replay.next();
+      const own = sequence;
+      sequence += 1;
       const body = options.gzip ? gzipSync(plain, { level: 1 }) : plain;
       sentBytes += body.length;
       const sentMs = performance.now();
@@ -161,13 +198,17 @@ async function run(options: z.output<typeof Options>): Promise<LoadResult> {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       ackMs.push(performance.now() - sentMs);
+      acks.push(own);
       acceptedSpans += options.spansPerRequest;
     }
   };
-  await Promise.all(Array.from({ length: options.connections }, worker));
+  const workers = await Promise.allSettled(Array.from({ length: options.connections }, worker));
+  for (const ended of workers) if (ended.status === "rejected" && !options.endsWithReceiver) throw ended.reason;
   ackMs.sort((a, b) => a - b);
   const at = (share: number): number => Math.round((ackMs[Math.floor(share * (ackMs.length - 1))] ?? 0) * 10) / 10;
   return {
+    acks,
+    startedAtMs,
     acceptedSpans,
     requests,
     refusals,

@@ -50,3 +50,8 @@ export function pin(pids: readonly number[], processor: number): boolean {
 export function bytesOnDisk(path: string): number {
   return Number(spawnSync("du", ["-sb", path], { encoding: "utf8" }).stdout.split("\t")[0] ?? 0);
 }
+
+/** What the files below really take: a file that was made large ahead of its content counts by its blocks. */
+export function bytesAllocated(path: string): number {
+  return Number(spawnSync("du", ["-s", "--block-size=1", path], { encoding: "utf8" }).stdout.split("\t")[0] ?? 0);
+}

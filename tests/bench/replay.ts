@@ -11,6 +11,8 @@ const SPAN = 0x12;
 const IDS = new Set([0x0a, 0x12, 0x22]);
 const TIMES = new Set([0x39, 0x41]);
 
+const ROUND_STEP = 0x9e3779b1;
+
 interface Places {
   /** Where each id's first four bytes are. */
   readonly ids: number[];
@@ -57,7 +59,16 @@ function findPlaces(request: Uint8Array): Places {
   return places;
 }
 
-export class Replay {
+/** What a round's ids differ by from the first round's, in their first four bytes. Rounds count from 1. */
+export function roundMask(round: number): number {
+  return Math.imul(round, ROUND_STEP) ^ Math.imul(1, ROUND_STEP);
+}
+
+export interface RequestStream {
+  next(): Uint8Array;
+}
+
+export class Replay implements RequestStream {
   readonly #requests: readonly { bytes: Uint8Array; view: DataView; places: Places }[];
   readonly #spanNano: bigint;
   #next = 0;
@@ -80,7 +91,7 @@ export class Replay {
     if (this.#next % this.#requests.length === 1) this.#round += 1;
     if (this.#round > 1) {
       const { view, places } = request;
-      const mask = Math.imul(this.#round, 0x9e3779b1) ^ Math.imul(this.#round - 1, 0x9e3779b1);
+      const mask = roundMask(this.#round) ^ roundMask(this.#round - 1);
       for (const at of places.ids) view.setInt32(at, view.getInt32(at) ^ mask);
       for (const at of places.times) view.setBigUint64(at, view.getBigUint64(at, true) + this.#spanNano, true);
     }
