@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { z } from "zod";
 import type { TimeRange } from "../store/range.ts";
-import { TRACE_SORTS, type TraceKey, type TraceSort } from "../store/traces.ts";
+import { TRACE_SORTS, type TraceKey, type TraceSort } from "../store/trace-keys.ts";
 
 export interface TraceCursor {
   readonly sort: TraceSort;

@@ -5,6 +5,7 @@
 import { InvalidError } from "@callchain/schemas/span/errors.ts";
 import { parseSpanId, parseTraceId, type SpanId, type TraceId } from "@callchain/schemas/span/ids.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
+import { QueryError } from "../search/lexer.ts";
 import { DURATION_ACCEPTED, TIME_ACCEPTED, parseDuration, parseTime } from "../search/units.ts";
 import { ParameterError, type ParameterFault } from "./problem.ts";
 
@@ -247,7 +248,8 @@ function readOne(
     return value;
   } catch (error) {
     if (!(error instanceof InvalidError)) throw error;
-    faults.push({ parameter: name, given: texts.join(", "), accepted: error.message });
+    const position = error instanceof QueryError ? { position: error.at } : {};
+    faults.push({ parameter: name, given: texts.join(", "), accepted: error.message, ...position });
     return undefined;
   }
 }

@@ -12,6 +12,8 @@ export interface ParameterFault {
   /** null: the parameter is missing. */
   readonly given: string | null;
   readonly accepted: string;
+  /** Of a query that cannot be read: the first character that is wrong, counted from 0. */
+  readonly position?: number;
 }
 
 /** One or more parameters were refused; every fault of the request is told at once. */

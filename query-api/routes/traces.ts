@@ -1,8 +1,10 @@
 /** `GET /traces`: search. */
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { buildFilterQuery } from "../search/filters.ts";
-import { formatQuery } from "../search/query.ts";
-import { TRACE_SORTS, findTraces } from "../store/traces.ts";
+import { parseTraceQuery } from "../search/parse.ts";
+import { formatTraceQuery, narrowQuery, traceQueryOf } from "../search/trace-query.ts";
+import { TRACE_SORTS } from "../store/trace-keys.ts";
+import { findTraces } from "../store/traces.ts";
 import { decodeCursor, digestQuery, encodeCursor } from "./cursor.ts";
 import { spanFilters } from "./filters.ts";
 import { queryParam, timeRange } from "./params.ts";
@@ -16,6 +18,11 @@ export const searchTraces = defineRoute({
   summary: "Traces with spans that match, newest or slowest first",
   params: {
     ...spanFilters,
+    q: queryParam.parsed(
+      'TraceQL, e.g. { resource.service.name = "cart" } >> { status = error } | count() > 1; or words and key=value terms',
+      "a query in TraceQL",
+      parseTraceQuery,
+    ),
     ...timeRange,
     sort: queryParam.oneOf(TRACE_SORTS, "newest", "Newest matching span first, or the longest matching span first"),
     limit: queryParam.wholeNumber(20, 1, 200, "Traces at most"),
@@ -28,8 +35,9 @@ export const searchTraces = defineRoute({
   answer: TraceSearchAnswer,
   handle: async (params, { database, signal }) => {
     const { cursor, sort, limit } = params;
-    const query = buildFilterQuery(params);
-    const queryDigest = digestQuery(formatQuery(query));
+    const filters = buildFilterQuery({ ...params, q: null });
+    const query = params.q === null ? traceQueryOf(filters) : narrowQuery(params.q, filters);
+    const queryDigest = digestQuery(formatTraceQuery(query));
     if (cursor !== null && (cursor.sort !== sort || cursor.queryDigest !== queryDigest)) {
       throw refuseParameter("cursor", "the cursor of another query", CURSOR_ACCEPTED);
     }

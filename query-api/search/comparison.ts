@@ -77,6 +77,12 @@ function readIntrinsicComparison(
       if (kind === undefined || !isEquality) throw fault(`= or != with one of ${SPAN_KINDS.join(", ")}`);
       return compare(field, comparison, { type: "kind", value: kind });
     }
+    case "count":
+      if (literal.type !== "int") throw fault("a whole number");
+      return compare(field, comparison, literal);
+    case "bool":
+      if (literal.type !== "bool" || !isEquality) throw fault("= or != with true or false");
+      return compare(field, comparison, literal);
     case "id":
       return readId(field, comparison, literal, fault);
     default:

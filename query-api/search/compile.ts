@@ -5,6 +5,7 @@
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { Bindings, compileText } from "./bindings.ts";
 import { compileAttribute, isServiceName, type CompileContext } from "./compile-attribute.ts";
+import { NO_PARENT, compileTraceFigures, isTraceFigure, splitFigures, type TraceFigure } from "./compile-trace.ts";
 import { unreachable, type Comparison, type Expression, type IntrinsicName, type Literal, type Query } from "./query.ts";
 
 export interface CompiledQuery {
@@ -17,7 +18,7 @@ export interface CompiledQuery {
 export interface CompileOptions {
   /** Prefix of the parameters' names; two queries in one statement need two. */
   readonly prefix?: string;
-  /** Condition that holds rootName, rootServiceName and traceDuration to the spans in question, e.g. a time range. */
+  /** Condition that holds what is asked of a trace (rootName, traceDuration, trace:spanCount ...) to the spans in question, e.g. a time range. */
   readonly traceScope?: string;
   /** Attribute names that any resource in that scope has, where known: alternatives that cannot hold are left out. */
   readonly resourceKeys?: ReadonlySet<string>;
@@ -68,15 +69,20 @@ function compileExpression(expression: Expression, context: CompileContext): str
   switch (expression.kind) {
     case "and":
     case "or": {
-      const items = expression.items.map((item) => compileExpression(item, context));
+      // One pass over the traces answers all that is asked of them together.
+      const { figures, others } = splitFigures(expression.kind === "and" ? expression.items : []);
+      const isJoined = figures.length > 1;
+      const items = (isJoined ? others : expression.items).map((item) => compileExpression(item, context));
+      if (isJoined) items.push(compileTraceFigures(figures, context));
       return `(${items.join(expression.kind === "and" ? " AND " : " OR ")})`;
     }
     case "not":
       return `NOT (${compileExpression(expression.item, context)})`;
     case "compare": {
       const { field, comparison, literal } = expression;
-      return field.kind === "attribute"
-        ? compileAttribute(field.scope, field.key, comparison, literal, context)
+      if (field.kind === "attribute") return compileAttribute(field.scope, field.key, comparison, literal, context);
+      return isTraceFigure(field.name)
+        ? compileTraceFigures([{ name: field.name, comparison, literal }], context)
         : compileIntrinsic(field.name, comparison, literal, context);
     }
     default:
@@ -84,11 +90,8 @@ function compileExpression(expression: Expression, context: CompileContext): str
   }
 }
 
-const NO_PARENT = "toFixedString('\\0\\0\\0\\0\\0\\0\\0\\0', 8)";
-const END = "(toUnixTimestamp64Nano(start) + duration_nano)";
-
 function compileIntrinsic(
-  name: IntrinsicName,
+  name: Exclude<IntrinsicName, TraceFigure>,
   comparison: Comparison,
   literal: Literal,
   { bindings, traceScope }: CompileContext,
@@ -112,10 +115,12 @@ function compileIntrinsic(
       return ofRoot("name");
     case "rootServiceName":
       return ofRoot("service");
-    case "traceDuration":
-      return `trace_id IN (SELECT trace_id FROM spans WHERE (${traceScope}) GROUP BY trace_id HAVING max${END} - min(toUnixTimestamp64Nano(start)) ${comparison} ${bindings.bind("Int64", literal.type === "duration" ? literal.value : 0n)})`;
     case "event:name":
       return `arrayExists(item -> ${text("item")}, event_name)`;
+    case "event:timeSinceStart": {
+      const nano = bindings.bind("Int64", literal.type === "duration" ? literal.value : 0n);
+      return `arrayExists(item -> toUnixTimestamp64Nano(item) - toUnixTimestamp64Nano(start) ${comparison} ${nano}, event_time)`;
+    }
     case "instrumentation:name":
       return text("JSONExtractString(scope, '$name')");
     case "instrumentation:version":

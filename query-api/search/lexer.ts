@@ -34,7 +34,7 @@ export function describeToken(token: Token): string {
 }
 
 const SPACE = /\s/;
-const OPERATOR = /&&|\|\||>=|<=|=~|!~|!=|>>|<<|[={}()<>!|,]/y;
+const OPERATOR = /&&|\|\||>=|<=|=~|!=|[!&]?(?:>>|<<)|[!&][<>~]|>|<|[={}()!|,~]/y;
 const WORD = /[^\s{}()=<>!|,&~"`]+/y;
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["n", "\n"],

@@ -1,252 +1,244 @@
 /**
- * Text -> Query. Inside braces it is TraceQL:
+ * Text -> query. `parseQuery` reads a question about spans, one spanset; `parseTraceQuery` all of TraceQL. Both take the convenience
+ * syntax without braces, see parse-expression.ts.
  *
- *   { span.http.status_code >= 500 && (resource.service.name = "cart" || .tier =~ "gold|silver") && duration > 250ms }
- *
- * Without braces convenience rules hold: terms side by side are joined by `&&`, a key needs no scope (`key=value` is `.key`), a value no
- * quotes (`user=42` matches the number and the text), and a word of its own is looked for in span and service names, or is a trace id.
+ *   query    = spansets { "|" stage }
+ *   spansets = all { "||" all }        all = relation { "&&" relation }        relation = operand { [ "!" | "&" ] sign operand }
+ *   operand  = "{" condition "}" | "(" query ")"                               sign = ">" | ">>" | "<" | "<<" | "~"
+ *   stage    = "{" condition "}" | "count" "(" ")" comparison number | ( "avg" | "max" | "min" | "sum" ) "(" field ")" comparison value
+ *            | ( "by" | "select" ) "(" field { "," field } ")" | "coalesce" "(" ")"
  */
-import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
-import { readComparison, readUntyped } from "./comparison.ts";
 import { QueryError, describeToken, readTokens, type Token } from "./lexer.ts";
+import { ExpressionParser, FIELD_EXPECTED, parseField, parseLiteralWord, takeComparison } from "./parse-expression.ts";
 import {
-  ATTRIBUTE_SCOPES,
-  COMPARISONS,
-  INTRINSICS,
   NESTING_MAX,
-  TERM_COUNT_MAX,
-  attribute,
-  compare,
-  intrinsic,
-  joinExpressions,
+  GROUP_FIELDS_EXPECTED,
+  isGroupField,
   type Comparison,
-  type Expression,
   type Field,
-  type IntrinsicName,
+  type GroupField,
   type Literal,
   type Query,
 } from "./query.ts";
-import { parseDuration } from "./units.ts";
+import { TokenReader } from "./token-reader.ts";
+import {
+  AGGREGATES,
+  RELATIONS,
+  SPANSET_COUNT_MAX,
+  STAGE_COUNT_MAX,
+  STAGE_FIELD_COUNT_MAX,
+  type Aggregate,
+  type NumericField,
+  type RelationForm,
+  type RelationSign,
+  type Spanset,
+  type Stage,
+  type TraceQuery,
+} from "./trace-query.ts";
+import { DURATION_ACCEPTED } from "./units.ts";
 
-const FIELD_EXPECTED =
-  "a field such as span.http.route, resource.service.name, .user.id, name, duration, status, statusMessage, kind, rootName or traceDuration";
-const VALUE_EXPECTED =
-  "a value: a text in quotes, a number, a duration such as 250ms, true, false, nil, or a status or kind such as error or server";
-
-const INTRINSIC_NAMES: ReadonlyMap<string, IntrinsicName> = new Map(
-  // The keys of INTRINSICS are IntrinsicName.
-  (Object.keys(INTRINSICS) as IntrinsicName[]).flatMap((name) =>
-    [name, ...INTRINSICS[name].aliases].map((spelling) => [spelling, name] as const),
-  ),
-);
-
-/** Throws QueryError, which points at the character and says what was expected. An empty text is `{}`. */
+/** One spanset. Throws QueryError, which points at the character and says what was expected. An empty text is `{}`. */
 export function parseQuery(text: string): Query {
-  const tokens = readTokens(text);
-  const isStrict = tokens[0]?.text === "{" && tokens[0].kind === "operator";
-  return new Parser(tokens, isStrict).parse();
-}
-
-/** The field of a name: an intrinsic in any of its spellings, or a scoped attribute; undefined where it is neither. */
-export function parseField(text: string, quotedFrom = -1): Field | undefined {
-  const name = quotedFrom < 0 ? INTRINSIC_NAMES.get(text) : undefined;
-  if (name !== undefined) return intrinsic(name);
-  for (const scope of ATTRIBUTE_SCOPES) {
-    const prefix = scope === "any" ? "." : `${scope}.`;
-    if (text.startsWith(prefix) && text.length > prefix.length) return attribute(scope, text.slice(prefix.length));
+  const { tokens, expressions, isStrict } = open(text);
+  if (tokens.peek().kind === "end") return { expression: null };
+  const expression = isStrict ? expressions.spanset() : expressions.terms();
+  if (tokens.peek().kind !== "end") {
+    throw tokens.fault(
+      isStrict
+        ? "the end: here a query is one spanset { ... }; pipelines and relations are for the search of traces"
+        : "another term, && or ||",
+    );
   }
-  return undefined;
+  return { expression };
 }
 
-class Parser {
-  readonly #tokens: readonly Token[];
-  readonly #isStrict: boolean;
-  #next = 0;
-  #termCount = 0;
+/** All of TraceQL. Throws QueryError as `parseQuery` does. */
+export function parseTraceQuery(text: string): TraceQuery {
+  const { tokens, expressions, isStrict } = open(text);
+  if (tokens.peek().kind === "end") return { spanset: { kind: "filter", expression: null }, stages: [] };
+  return new PipelineParser(tokens, expressions, isStrict).parse();
+}
 
-  constructor(tokens: readonly Token[], isStrict: boolean) {
+interface Opened {
+  readonly tokens: TokenReader;
+  readonly expressions: ExpressionParser;
+  readonly isStrict: boolean;
+}
+
+/** Braces, alone or behind parentheses, are TraceQL; everything else is the convenience syntax. */
+function open(text: string): Opened {
+  const read = readTokens(text);
+  const first = read.find((token) => token.kind !== "operator" || token.text !== "(");
+  const isStrict = first?.kind === "operator" && first.text === "{";
+  const tokens = new TokenReader(read);
+  return { tokens, expressions: new ExpressionParser(tokens, isStrict), isStrict };
+}
+
+const STAGE_EXPECTED = "a stage: { ... }, count(), avg(), max(), min(), sum(), by(), select() or coalesce()";
+
+class PipelineParser {
+  readonly #tokens: TokenReader;
+  readonly #expressions: ExpressionParser;
+  readonly #isStrict: boolean;
+  #spansetCount = 0;
+  #stageCount = 0;
+
+  constructor(tokens: TokenReader, expressions: ExpressionParser, isStrict: boolean) {
     this.#tokens = tokens;
+    this.#expressions = expressions;
     this.#isStrict = isStrict;
   }
 
-  parse(): Query {
-    if (!this.#isStrict) {
-      if (this.#peek().kind === "end") return { expression: null };
-      const expression = this.#or(0);
-      if (this.#peek().kind !== "end") throw this.#fault("another term, && or ||");
-      return { expression };
+  parse(): TraceQuery {
+    const spanset: Spanset = this.#isStrict ? this.#or(0) : { kind: "filter", expression: this.#expressions.terms() };
+    const stages = this.#stages();
+    if (this.#tokens.peek().kind !== "end") {
+      const signs = this.#isStrict && stages.length === 0 ? "&&, ||, > >> < << ~ (also behind ! or &), " : "";
+      throw this.#tokens.fault(`${this.#isStrict ? "" : "another term, &&, ||, "}${signs}| and a stage, or the end`);
     }
-    this.#take();
-    const expression = this.#takeIf("}") ? null : this.#or(0);
-    if (expression !== null && !this.#takeIf("}")) throw this.#fault("&&, || or a closing }");
-    if (this.#peek().kind !== "end") throw this.#fault("the end: this version reads one spanset { ... } without a pipeline");
-    return { expression };
+    return { spanset, stages };
   }
 
-  #or(depth: number): Expression {
-    return this.#joined(
-      "or",
-      () => this.#and(depth),
-      () => this.#takeIf("||"),
-    );
+  #or(depth: number): Spanset {
+    let left = this.#and(depth);
+    while (this.#tokens.takeIf("||")) left = { kind: "or", left, right: this.#and(depth) };
+    return left;
   }
 
-  #and(depth: number): Expression {
-    return this.#joined(
-      "and",
-      () => this.#unary(depth),
-      () => this.#takeIf("&&") || this.#beginsAnotherTerm(),
-    );
+  #and(depth: number): Spanset {
+    let left = this.#related(depth);
+    while (this.#tokens.takeIf("&&")) left = { kind: "and", left, right: this.#related(depth) };
+    return left;
   }
 
-  #joined(kind: "and" | "or", readItem: () => Expression, goesOn: () => boolean): Expression {
-    const first = readItem();
-    const items = [first];
-    while (goesOn()) items.push(readItem());
-    return joinExpressions(kind, items) ?? first;
-  }
-
-  #beginsAnotherTerm(): boolean {
-    const { kind, text } = this.#peek();
-    return !this.#isStrict && (kind === "word" || kind === "string" || (kind === "operator" && (text === "(" || text === "!")));
-  }
-
-  #unary(depth: number): Expression {
-    if (depth > NESTING_MAX) throw this.#fault(`at most ${NESTING_MAX} levels of ( and !`);
-    if (this.#takeIf("!")) return { kind: "not", item: this.#unary(depth + 1) };
-    if (this.#takeIf("(")) {
-      const inner = this.#or(depth + 1);
-      if (!this.#takeIf(")")) throw this.#fault("&&, || or a closing )");
-      return inner;
+  #related(depth: number): Spanset {
+    let left = this.#operand(depth);
+    for (;;) {
+      const relation = readRelation(this.#tokens.peek());
+      if (relation === undefined) return left;
+      this.#tokens.take();
+      left = { kind: "related", ...relation, left, right: this.#operand(depth) };
     }
-    this.#termCount += 1;
-    if (this.#termCount > TERM_COUNT_MAX) throw this.#fault(`at most ${TERM_COUNT_MAX} comparisons`);
-    return this.#term();
   }
 
-  #term(): Expression {
-    const token = this.#peek();
-    const field = this.#field(token);
-    if (field === undefined) return this.#isStrict ? this.#flipped(token) : this.#searchWord(token);
-    this.#take();
-    const comparison = this.#comparison();
-    if (comparison === undefined) {
-      if (field.kind === "intrinsic") throw this.#fault(`one of ${COMPARISONS.join(" ")}`);
-      return compare(field, "=", { type: "bool", value: true });
+  #operand(depth: number): Spanset {
+    if (this.#tokens.is("{")) {
+      this.#spansetCount += 1;
+      if (this.#spansetCount > SPANSET_COUNT_MAX) throw this.#tokens.fault(`at most ${SPANSET_COUNT_MAX} spansets`);
+      return { kind: "filter", expression: this.#expressions.spanset() };
     }
-    const value = this.#peek();
-    const literal = this.#literal(value);
-    if (literal !== undefined) {
-      this.#take();
-      const isBare = !this.#isStrict && value.kind === "word" && literal.type !== "nil";
-      return isBare && takesText(field)
-        ? readUntyped(field, comparison, value)
-        : readComparison(field, comparison, literal, value);
+    if (depth > NESTING_MAX) throw this.#tokens.fault(`at most ${NESTING_MAX} levels of (`);
+    this.#tokens.expect("(", "a spanset { ... } or one in parentheses");
+    const spanset = this.#or(depth + 1);
+    const stages = this.#stages();
+    this.#tokens.expect(")", "&&, ||, a relation such as >>, | and a stage, or a closing )");
+    return stages.length === 0 ? spanset : { kind: "piped", spanset, stages };
+  }
+
+  #stages(): Stage[] {
+    const stages: Stage[] = [];
+    while (this.#tokens.takeIf("|")) {
+      this.#stageCount += 1;
+      if (this.#stageCount > STAGE_COUNT_MAX) throw this.#tokens.fault(`at most ${STAGE_COUNT_MAX} stages`);
+      stages.push(this.#stage());
     }
-    if (this.#isStrict || value.kind !== "word") throw this.#fault(VALUE_EXPECTED);
-    this.#take();
-    return readUntyped(field, comparison, value);
+    return stages;
   }
 
-  /** `500 <= span.x` is `span.x >= 500`. */
-  #flipped(token: Token): Expression {
-    const literal = this.#literal(token);
-    if (literal === undefined) throw this.#fault(FIELD_EXPECTED);
-    this.#take();
-    const comparison = this.#comparison();
-    if (comparison === undefined || comparison === "=~" || comparison === "!~") throw this.#fault("one of = != > < >= <=");
-    const field = this.#field(this.#peek());
-    if (field === undefined) throw this.#fault(FIELD_EXPECTED);
-    this.#take();
-    const flips: Partial<Record<Comparison, Comparison>> = { ">": "<", "<": ">", ">=": "<=", "<=": ">=" };
-    return readComparison(field, flips[comparison] ?? comparison, literal, token);
-  }
-
-  #searchWord(token: Token): Expression {
-    if (token.kind !== "word" && token.kind !== "string") throw this.#fault(`${FIELD_EXPECTED}, or a word to look for`);
-    this.#take();
-    if (/^[0-9a-f]{32}$/i.test(token.text)) {
-      return compare(intrinsic("trace:id"), "=", { type: "string", value: token.text.toLowerCase() });
+  #stage(): Stage {
+    if (this.#tokens.is("{")) {
+      this.#spansetCount += 1;
+      if (this.#spansetCount > SPANSET_COUNT_MAX) throw this.#tokens.fault(`at most ${SPANSET_COUNT_MAX} spansets`);
+      return { kind: "filter", expression: this.#expressions.spanset() };
     }
-    const value = `.*${token.text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}.*`;
-    const items = [intrinsic("name"), attribute("resource", "service.name")].map((field) =>
-      readComparison(field, "=~", { type: "string", value }, token),
-    );
-    return { kind: "or", items };
+    const token = this.#tokens.peek();
+    const name = token.kind === "word" ? token.text : "";
+    const aggregate = AGGREGATES.find((known) => known === name);
+    if (aggregate !== undefined) {
+      this.#tokens.take();
+      return this.#aggregate(aggregate);
+    }
+    if (name !== "by" && name !== "select" && name !== "coalesce") throw this.#tokens.fault(STAGE_EXPECTED);
+    this.#tokens.take();
+    this.#tokens.expect("(", "(");
+    if (name === "coalesce") {
+      this.#tokens.expect(")", "a closing )");
+      return { kind: "coalesce" };
+    }
+    return { kind: name, fields: this.#fields() };
   }
 
-  #field(token: Token): Field | undefined {
-    if (token.kind !== "word") return undefined;
-    const field = parseField(token.text, token.quotedFrom);
-    if (field !== undefined || this.#isStrict) return field;
-    const after = this.#tokens[this.#next + 1];
-    if (after?.kind !== "operator" || !COMPARISONS.some((comparison) => comparison === after.text)) return undefined;
-    return token.text === "service" ? attribute("resource", "service.name") : attribute("any", token.text);
+  /** Up to and with the closing parenthesis. */
+  #fields(): GroupField[] {
+    const fields: GroupField[] = [];
+    do {
+      if (fields.length >= STAGE_FIELD_COUNT_MAX) throw this.#tokens.fault(`at most ${STAGE_FIELD_COUNT_MAX} fields`);
+      const field = this.#field();
+      if (!isGroupField(field)) throw this.#tokens.fault(GROUP_FIELDS_EXPECTED);
+      this.#tokens.take();
+      fields.push(field);
+    } while (this.#tokens.takeIf(","));
+    this.#tokens.expect(")", "another field after a comma, or a closing )");
+    return fields;
   }
 
-  #comparison(): Comparison | undefined {
-    const token = this.#peek();
-    const found = token.kind === "operator" ? COMPARISONS.find((comparison) => comparison === token.text) : undefined;
-    if (found !== undefined) this.#take();
-    return found;
+  /** The field at hand, which is not taken. */
+  #field(): Field {
+    const token = this.#tokens.peek();
+    const field = token.kind === "word" ? parseField(token.text, token.quotedFrom) : undefined;
+    if (field === undefined) throw this.#tokens.fault(FIELD_EXPECTED);
+    return field;
   }
 
-  #literal(token: Token): Literal | undefined {
-    if (token.kind === "string") return { type: "string", value: token.text };
-    return token.kind === "word" && token.quotedFrom < 0 ? parseLiteralWord(token) : undefined;
+  #aggregate(aggregate: Aggregate): Stage {
+    this.#tokens.expect("(", "(");
+    const field = aggregate === "count" ? null : this.#numericField();
+    this.#tokens.expect(")", "a closing )");
+    const comparison = this.#order();
+    const value = this.#tokens.peek();
+    const literal = this.#number(value, field);
+    this.#tokens.take();
+    return { kind: "aggregate", aggregate, field, comparison, literal };
   }
 
-  #peek(): Token {
-    const token = this.#tokens[this.#next] ?? this.#tokens.at(-1);
-    if (token === undefined) throw new QueryError(0, "nothing", FIELD_EXPECTED);
-    return token;
+  #numericField(): NumericField {
+    const field = this.#field();
+    if (field.kind === "intrinsic" && field.name === "duration") {
+      this.#tokens.take();
+      return "duration";
+    }
+    if (!isGroupField(field) || field.kind === "intrinsic") {
+      throw this.#tokens.fault("duration, or an attribute of the span or the resource");
+    }
+    this.#tokens.take();
+    return field;
   }
 
-  #take(): void {
-    this.#next += 1;
+  #order(): Comparison {
+    const at = this.#tokens.peek();
+    const comparison = takeComparison(this.#tokens);
+    if (comparison === undefined || comparison === "=~" || comparison === "!~") {
+      throw new QueryError(at.at, describeToken(at), "one of = != > < >= <=");
+    }
+    return comparison;
   }
 
-  #takeIf(operator: string): boolean {
-    const token = this.#peek();
-    const isIt = token.kind === "operator" && token.text === operator;
-    if (isIt) this.#take();
-    return isIt;
-  }
-
-  #fault(expected: string): QueryError {
-    const token = this.#peek();
-    return new QueryError(token.at, describeToken(token), expected);
+  #number(token: Token, field: NumericField | null): Literal {
+    const literal = token.kind === "word" && token.quotedFrom < 0 ? parseLiteralWord(token) : undefined;
+    if (field === "duration") {
+      if (literal?.type !== "duration") throw this.#tokens.fault(DURATION_ACCEPTED);
+    } else if (literal?.type !== "int" && literal?.type !== "double") throw this.#tokens.fault("a number");
+    return literal;
   }
 }
 
-/** Whether a bare word may be meant as a text: `level=error`, `name=42`. */
-function takesText(field: Field): boolean {
-  if (field.kind === "attribute") return true;
-  const { type } = INTRINSICS[field.name];
-  return type === "string" || type === "id";
+function readRelation({ kind, text }: Token): { sign: RelationSign; form: RelationForm } | undefined {
+  if (kind !== "operator") return undefined;
+  const form: RelationForm = text.startsWith("!") ? "negated" : text.startsWith("&") ? "union" : "plain";
+  const rest = form === "plain" ? text : text.slice(1);
+  return isSign(rest) ? { sign: rest, form } : undefined;
 }
 
-const INT64_MAX = 2n ** 63n - 1n;
-
-function parseLiteralWord(token: Token): Literal | undefined {
-  const { text } = token;
-  if (text === "true" || text === "false") return { type: "bool", value: text === "true" };
-  if (text === "nil") return { type: "nil" };
-  const status = STATUS_CODES.find((code) => code === text);
-  if (status !== undefined) return { type: "status", value: status };
-  const kind = SPAN_KINDS.find((name) => name === text);
-  if (kind !== undefined) return { type: "kind", value: kind };
-  if (/^-?\d+$/.test(text)) {
-    const value = BigInt(text);
-    if (value > INT64_MAX || value < -INT64_MAX - 1n)
-      throw new QueryError(token.at, describeToken(token), "an integer of at most 64 bits");
-    return { type: "int", value };
-  }
-  if (/^-?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?$/.test(text)) {
-    const value = Number(text);
-    if (!Number.isFinite(value)) throw new QueryError(token.at, describeToken(token), "a number within the range of a double");
-    return { type: "double", value };
-  }
-  const duration = parseDuration(text);
-  return duration === undefined ? undefined : { type: "duration", value: duration };
+function isSign(text: string): text is RelationSign {
+  return Object.hasOwn(RELATIONS, text);
 }

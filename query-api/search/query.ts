@@ -1,5 +1,5 @@
 /**
- * The query language's tree: TraceQL, one spanset `{ ... }` over the fields of one span. Grammar and meaning follow Tempo's TraceQL
+ * The query language's tree: TraceQL, one spanset `{ ... }` over the fields of one span (trace-query.ts has what is built of several). Grammar and meaning follow Tempo's TraceQL
  * (https://grafana.com/docs/tempo/latest/traceql/); where ours differs:
  *   - a comparison with an attribute holds where the attribute is there with the literal's type and compares so; `!=` therefore wants
  *     the attribute to be there (`= nil` asks for its absence);
@@ -14,7 +14,7 @@ export const ATTRIBUTE_SCOPES = ["span", "resource", "event", "link", "instrumen
 export type AttributeScope = (typeof ATTRIBUTE_SCOPES)[number];
 
 /** What a field compares with. */
-export type FieldType = "string" | "duration" | "status" | "kind" | "id";
+export type FieldType = "string" | "duration" | "status" | "kind" | "id" | "count" | "bool";
 
 /** The intrinsics under the name that answers show, with their other spellings. The closed list of what is not an attribute. */
 export const INTRINSICS = {
@@ -29,7 +29,15 @@ export const INTRINSICS = {
   traceDuration: { type: "duration", aliases: ["trace:duration"] },
   rootName: { type: "string", aliases: ["trace:rootName"] },
   rootServiceName: { type: "string", aliases: ["trace:rootService"] },
+  // Of the whole trace, beyond Tempo's: over its spans in the time range, copies counted once.
+  "trace:spanCount": { type: "count", aliases: [] },
+  "trace:serviceCount": { type: "count", aliases: [] },
+  "trace:errorCount": { type: "count", aliases: [] },
+  "trace:rootCount": { type: "count", aliases: [] },
+  "trace:missingParentCount": { type: "count", aliases: [] },
+  "trace:complete": { type: "bool", aliases: [] },
   "event:name": { type: "string", aliases: [] },
+  "event:timeSinceStart": { type: "duration", aliases: [] },
   "link:traceID": { type: "id", aliases: [] },
   "link:spanID": { type: "id", aliases: [] },
   "instrumentation:name": { type: "string", aliases: [] },
@@ -40,6 +48,30 @@ export type IntrinsicName = keyof typeof INTRINSICS;
 export type Field =
   | { readonly kind: "attribute"; readonly scope: AttributeScope; readonly key: string }
   | { readonly kind: "intrinsic"; readonly name: IntrinsicName };
+
+/** The intrinsics that have one value a span which a group can be named by. */
+export const GROUP_INTRINSICS = [
+  "name",
+  "kind",
+  "status",
+  "statusMessage",
+  "instrumentation:name",
+  "instrumentation:version",
+] as const;
+type GroupIntrinsic = (typeof GROUP_INTRINSICS)[number];
+
+/** A field with one value a span: what spans can be grouped by, and what can be shown of them. */
+export type GroupField =
+  | { readonly kind: "attribute"; readonly scope: "span" | "resource" | "any"; readonly key: string }
+  | { readonly kind: "intrinsic"; readonly name: GroupIntrinsic };
+
+export const GROUP_FIELDS_EXPECTED = `an attribute of the span or the resource, or one of ${GROUP_INTRINSICS.join(", ")}`;
+
+export function isGroupField(field: Field): field is GroupField {
+  return field.kind === "intrinsic"
+    ? GROUP_INTRINSICS.some((name) => name === field.name)
+    : field.scope === "span" || field.scope === "resource" || field.scope === "any";
+}
 
 export const COMPARISONS = ["=", "!=", ">", "<", ">=", "<=", "=~", "!~"] as const;
 export type Comparison = (typeof COMPARISONS)[number];
@@ -129,7 +161,7 @@ export function formatField(field: Field): string {
   return `${field.scope === "any" ? "" : field.scope}.${key}`;
 }
 
-function formatLiteral(literal: Literal): string {
+export function formatLiteral(literal: Literal): string {
   switch (literal.type) {
     case "string":
       return JSON.stringify(literal.value);

@@ -2,15 +2,10 @@
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import type { Bindings } from "../search/bindings.ts";
 import { attributeNames } from "../search/conventions.ts";
-import { parseField } from "../search/parse.ts";
-import { attribute, type Field, type IntrinsicName } from "../search/query.ts";
+import { parseField } from "../search/parse-expression.ts";
+import { attribute, isGroupField, type Field, type GROUP_INTRINSICS, type GroupField } from "../search/query.ts";
 
-type GroupIntrinsic = Extract<
-  IntrinsicName,
-  "name" | "kind" | "status" | "statusMessage" | "instrumentation:name" | "instrumentation:version"
->;
-
-const INTRINSIC_SQL: Readonly<Record<GroupIntrinsic, string>> = {
+const INTRINSIC_SQL: Readonly<Record<(typeof GROUP_INTRINSICS)[number], string>> = {
   name: "toString(name)",
   kind: `transform(kind, [${SPAN_KINDS.map((_, index) => index).join(", ")}], [${SPAN_KINDS.map((kind) => `'${kind}'`).join(", ")}], 'unspecified')`,
   status: `transform(status, [${STATUS_CODES.map((_, index) => index).join(", ")}], [${STATUS_CODES.map((code) => `'${code}'`).join(", ")}], 'unset')`,
@@ -19,15 +14,9 @@ const INTRINSIC_SQL: Readonly<Record<GroupIntrinsic, string>> = {
   "instrumentation:version": "JSONExtractString(scope, '$version')",
 };
 
-export type GroupField =
-  | { readonly kind: "attribute"; readonly scope: "span" | "resource" | "any"; readonly key: string }
-  | { readonly kind: "intrinsic"; readonly name: GroupIntrinsic };
+export type { GroupField } from "../search/query.ts";
 
 export const GROUP_FIELD_ACCEPTED = `service, ${Object.keys(INTRINSIC_SQL).join(", ")}, or an attribute: span.http.route, resource.service.version, .region or region`;
-
-function isGroupIntrinsic(name: IntrinsicName): name is GroupIntrinsic {
-  return Object.hasOwn(INTRINSIC_SQL, name);
-}
 
 /** Namespaces that semantic conventions give to resources: without a scope they mean the resource, so that no span attributes are read. */
 const RESOURCE_KEY = /^(?:service\.(?!peer\.)|telemetry\.|k8s\.|host\.|cloud\.|container\.|deployment\.|os\.)/;
@@ -40,10 +29,10 @@ export function parseGroupField(text: string): GroupField | undefined {
   if (text === "" || text.includes("\0")) return undefined;
   if (text === "service") return { kind: "attribute", scope: "resource", key: "service.name" };
   const field: Field = parseField(text) ?? attribute("any", text);
-  if (field.kind === "intrinsic") return isGroupIntrinsic(field.name) ? { kind: "intrinsic", name: field.name } : undefined;
-  const { scope, key } = field;
-  if (scope === "any" && RESOURCE_KEY.test(key)) return { kind: "attribute", scope: "resource", key };
-  return scope === "span" || scope === "resource" || scope === "any" ? { kind: "attribute", scope, key } : undefined;
+  if (field.kind === "attribute" && field.scope === "any" && RESOURCE_KEY.test(field.key)) {
+    return { kind: "attribute", scope: "resource", key: field.key };
+  }
+  return isGroupField(field) ? field : undefined;
 }
 
 /**

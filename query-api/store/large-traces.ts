@@ -96,8 +96,9 @@ function buildMatch({ matches, matched_spans }: MatchRow): Match {
     startNano,
     durationNano: Number(duration),
     status: STATUS_CODES[status] ?? "unset",
+    attributes: [],
   }));
-  return { count: Number(matches), first };
+  return { count: Number(matches), first, groups: [] };
 }
 
 /** Summaries of these traces, of any size. */
@@ -127,6 +128,7 @@ function buildSummary(row: SummaryRow, match: Match): TraceSummary {
       .toSorted((a, b) => b.spanCount - a.spanCount),
     matchedSpanCount: match.count,
     matchedSpans: [...match.first],
+    groups: [...match.groups],
     complete: row.roots === "1" && Boolean(row.joined),
   };
 }

@@ -4,7 +4,7 @@
  * `src/DataTypes/Serializations/SerializationLowCardinality.cpp`.
  *
  *   block    columnCount:varint  rowCount:varint  column*
- *   column   name:text  type:text  data            data of FixedString(n), UInt8, UInt64, Int64: rowCount values, little-endian
+ *   column   name:text  type:text  data            data of FixedString(n), UInt8, UInt32, UInt64, Int64, Float64: rowCount values, little-endian
  *   LowCardinality(String)
  *            version:u64=1  index:u64 (bits 0-7: bytes per index as a power of two)  keyCount:u64  key:text*  rowCount:u64  index*
  */
@@ -25,6 +25,8 @@ const FIXED_SIZES: ReadonlyMap<string, number> = new Map([
   ["UInt8", 1],
   ["UInt64", 8],
   ["Int64", 8],
+  ["UInt32", 4],
+  ["Float64", 8],
 ]);
 
 const KEYS_VERSION = 1n;

@@ -37,7 +37,16 @@ export const NO_PARENT = "toFixedString('', 8)";
  * Throws where the id is not 32 hex digits.
  */
 export function traceIdSql(id: string): string {
-  if (!/^[0-9a-f]{32}$/.test(id)) throw new Failure("internal", `${JSON.stringify(id)} is no trace id`);
+  return idSql(id, 32, "trace");
+}
+
+/** As traceIdSql, of 8 bytes. */
+export function spanIdSql(id: string): string {
+  return idSql(id, 16, "span");
+}
+
+function idSql(id: string, digits: number, of: string): string {
+  if (!/^[0-9a-f]+$/.test(id) || id.length !== digits) throw new Failure("internal", `${JSON.stringify(id)} is no ${of} id`);
   return `'${id.replaceAll(/../g, String.raw`\x$&`)}'`;
 }
 
@@ -59,6 +68,11 @@ const EXACT_SPAN_COUNT_MAX = 10_000_000;
  */
 export function quantilesSql(spanCount: number): "quantilesExact" | "quantilesTDigest" {
   return spanCount <= EXACT_SPAN_COUNT_MAX ? "quantilesExact" : "quantilesTDigest";
+}
+
+/** Time, memory or rows: a smaller question can be answered. */
+export function isBeyondLimits(error: unknown): boolean {
+  return error instanceof Failure && (error.code === "timeout" || error.code === "overloaded" || error.code === "too_large");
 }
 
 /** How many spans start in the range. Answered from the order key: milliseconds on any table. */

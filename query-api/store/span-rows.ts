@@ -1,5 +1,5 @@
 /** Spans as the trace search reads them, and what is said of a trace from all of its spans. */
-import type { MatchedSpan, TraceSummary } from "@callchain/schemas/api/traces.ts";
+import type { MatchedSpan, SpanGroup, TraceSummary } from "@callchain/schemas/api/traces.ts";
 import { STATUS_CODES } from "@callchain/schemas/span/span.ts";
 
 /** The columns of a SpanRow, but for `id`. Names differ from the table's, which conditions of the same statement mean. */
@@ -32,9 +32,11 @@ export function spanKeyOf(traceId: string, startNano: string, row: SpanKeyRow): 
 export interface Match {
   readonly count: number;
   readonly first: readonly MatchedSpan[];
+  /** Of a query with by(). */
+  readonly groups: readonly SpanGroup[];
 }
 
-export const NO_MATCH: Match = { count: 0, first: [] };
+export const NO_MATCH: Match = { count: 0, first: [], groups: [] };
 export const MATCHED_SPANS_MAX = 3;
 
 const NO_PARENT = "0".repeat(16);
@@ -50,7 +52,7 @@ export function withoutCopies<R extends SpanRow>(rows: readonly R[]): R[] {
 /** `rows` without copies. */
 export function buildMatch(rows: readonly SpanRow[]): Match {
   const first = rows.toSorted(byStart).slice(0, MATCHED_SPANS_MAX);
-  return { count: rows.length, first: first.map(buildMatchedSpan) };
+  return { count: rows.length, first: first.map((row) => buildMatchedSpan(row, [])), groups: [] };
 }
 
 function compareNano(a: string, b: string): number {
@@ -66,7 +68,7 @@ function byStart(a: SpanRow, b: SpanRow): number {
   return compareNano(a.start_nano, b.start_nano) || compareTexts(a.span, b.span);
 }
 
-function buildMatchedSpan(row: SpanRow): MatchedSpan {
+export function buildMatchedSpan(row: SpanRow, attributes: MatchedSpan["attributes"]): MatchedSpan {
   return {
     spanId: row.span,
     service: row.span_service,
@@ -74,6 +76,7 @@ function buildMatchedSpan(row: SpanRow): MatchedSpan {
     startNano: row.start_nano,
     durationNano: Number(row.span_duration),
     status: STATUS_CODES[row.span_status] ?? "unset",
+    attributes,
   };
 }
 
@@ -105,6 +108,7 @@ export function buildSummary(id: string, rows: readonly SpanRow[], match: Match)
     services: [...services.values()].toSorted((a, b) => b.spanCount - a.spanCount),
     matchedSpanCount: match.count,
     matchedSpans: [...match.first],
+    groups: [...match.groups],
     complete: roots.length === 1 && isJoined,
   };
 }

@@ -72,7 +72,8 @@ function joinBlocks(blocks: readonly NativeBlock[], count: number): SpanColumns 
   };
 }
 
-function joinFixed(blocks: readonly NativeBlock[], name: string, size: number, count: number): ArrayBuffer {
+/** The bytes of the first `count` rows. Throws Failure "internal" where the column is not of this size. */
+export function joinFixed(blocks: readonly NativeBlock[], name: string, size: number, count: number): ArrayBuffer {
   const joined = new Uint8Array(size * count);
   let at = 0;
   for (const { columns } of blocks) {
@@ -86,7 +87,11 @@ function joinFixed(blocks: readonly NativeBlock[], name: string, size: number, c
 }
 
 /** One dictionary of all blocks'. */
-function joinTexts(blocks: readonly NativeBlock[], name: string, count: number): { texts: string[]; indexes: Uint32Array } {
+export function joinTexts(
+  blocks: readonly NativeBlock[],
+  name: string,
+  count: number,
+): { texts: string[]; indexes: Uint32Array } {
   const known = new Map<string, number>();
   const indexes = new Uint32Array(count);
   let row = 0;

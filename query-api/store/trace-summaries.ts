@@ -7,18 +7,28 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { CompiledQuery } from "../search/compile.ts";
 import { SUMMARY_TIMEOUT_MS, findMatches, summarizeLargeTraces, type Condition, type FoundMatches } from "./large-traces.ts";
 import { INDEXES_FIRST, IN_RANGE, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
-import { NO_MATCH, SPAN_ROW_SQL, buildMatch, buildSummary, spanKeyOf, withoutCopies, type SpanRow } from "./span-rows.ts";
+import {
+  NO_MATCH,
+  SPAN_ROW_SQL,
+  buildMatch,
+  buildSummary,
+  spanKeyOf,
+  withoutCopies,
+  type Match,
+  type SpanRow,
+} from "./span-rows.ts";
 
 /** Spans of a page read in all; a trace with more than its share is summed up by the server. */
 const PAGE_SPAN_COUNT_MAX = 20_000;
 const TRACE_SPAN_COUNT_MIN = 100;
 
 /**
- * Where the matching spans come from: told with the spans themselves ("told", for conditions that read no more than a summary does), or
- * found before ("seen"): `keys` are the span keys of all that start after `untilNano`, null for all there are.
+ * Where the matching spans come from: told with the spans themselves ("told", for conditions that read no more than a summary does),
+ * found before ("seen"): `keys` are the span keys of all that start after `untilNano`, null for all there are; or known in full ("known").
  */
 export type Matching =
   | { readonly kind: "told" }
+  | { readonly kind: "known"; readonly byId: ReadonlyMap<string, Match> }
   | { readonly kind: "seen"; readonly keys: ReadonlySet<string>; readonly untilNano: bigint | null };
 
 export interface TraceSummaries {
@@ -44,12 +54,13 @@ export async function summarizeTraces(
   const byTrace = Map.groupBy(spans.rows, ({ id }) => id);
   const large = [...byTrace].flatMap(([id, rows]) => (rows.length > spanCountMax ? [id] : []));
   const isMatch = (row: TaggedRow): boolean =>
-    matching.kind === "told" ? row.matched === 1 : matching.keys.has(spanKeyOf(row.id, row.start_nano, row));
+    matching.kind === "seen" ? matching.keys.has(spanKeyOf(row.id, row.start_nano, row)) : row.matched === 1;
   const open = [...byTrace].flatMap(([id, rows]) => (rows.length > spanCountMax || reachesBack(rows, matching) ? [id] : []));
-  const found = open.length > 0 ? await findMatches(open, condition, asking) : NOTHING_FOUND;
+  const found = await findOpenMatches(open, condition, matching, asking);
   const summaries = new Map<string, TraceSummary>();
   for (const [id, rows] of byTrace) {
-    const match = open.includes(id) ? (found.byId.get(id) ?? NO_MATCH) : buildMatch(withoutCopies(rows.filter(isMatch)));
+    const isFound = matching.kind === "known" || open.includes(id);
+    const match = isFound ? (found.byId.get(id) ?? NO_MATCH) : buildMatch(withoutCopies(rows.filter(isMatch)));
     summaries.set(id, buildSummary(id, withoutCopies(rows), match));
   }
   const scans = [spans.scan, ...found.scans];
@@ -62,6 +73,16 @@ export async function summarizeTraces(
 }
 
 const NOTHING_FOUND: FoundMatches = { byId: new Map(), scans: [] };
+
+async function findOpenMatches(
+  ids: readonly string[],
+  condition: Condition,
+  matching: Matching,
+  asking: Asking,
+): Promise<FoundMatches> {
+  if (matching.kind === "known") return { byId: matching.byId, scans: [] };
+  return ids.length > 0 ? await findMatches(ids, condition, asking) : NOTHING_FOUND;
+}
 
 type TaggedRow = SpanRow & { readonly matched: number };
 
@@ -86,7 +107,7 @@ async function readSpans(
 
 /** The search stopped short of some of these spans; hardly any trace has such, since a trace's spans lie together. */
 function reachesBack(rows: readonly SpanRow[], matching: Matching): boolean {
-  if (matching.kind === "told" || matching.untilNano === null) return false;
+  if (matching.kind !== "seen" || matching.untilNano === null) return false;
   const { untilNano } = matching;
   return rows.some(({ start_nano }) => BigInt(start_nano) <= untilNano);
 }

@@ -4,26 +4,21 @@
  */
 import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
-import { Failure } from "@callchain/schemas/span/errors.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { asksForAnyScope, compileQuery, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
-import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { planQuery } from "../search/plan.ts";
+import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
+import { IN_RANGE, buildScan, isBeyondLimits, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { SPAN_KEY_SQL, spanKeyOf, type SpanKeyRow } from "./span-rows.ts";
+import { compareKeys, type TraceKey, type TraceSort } from "./trace-keys.ts";
+import { findByQuery } from "./trace-query/find.ts";
+import { readMatches } from "./trace-query/matches.ts";
 import { summarizeTraces, type Matching } from "./trace-summaries.ts";
-
-export const TRACE_SORTS = ["newest", "slowest"] as const;
-export type TraceSort = (typeof TRACE_SORTS)[number];
-
-/** Where a trace stands in the answer: the newest start or the longest duration among its matching spans, and its id. */
-export interface TraceKey {
-  readonly traceId: string;
-  readonly key: bigint;
-}
 
 export interface TraceQuestion {
   readonly range: TimeRange;
-  readonly query: Query;
+  readonly query: TraceQuery;
   readonly sort: TraceSort;
   readonly limit: number;
   /** The last trace of the page before, or null for the first page. */
@@ -52,7 +47,40 @@ const KEY_PLACEHOLDER: Readonly<Record<TraceSort, string>> = {
 /** As a number, for the answer. */
 const KEY_NUMBER: Readonly<Record<TraceSort, string>> = { newest: "toUnixTimestamp64Nano(start)", slowest: "duration_nano" };
 
+/** A query of one spanset is answered by SQL alone; one that relates spans or has a pipeline, by looking at candidate traces. */
 export async function findTraces(question: TraceQuestion, asking: Asking): Promise<TracePage> {
+  const query = asSpanQuery(question.query);
+  return query === null ? await findByPipeline(question, asking) : await findBySpans({ ...question, query }, asking);
+}
+
+async function findByPipeline(question: TraceQuestion, asking: Asking): Promise<TracePage> {
+  const startedMs = performance.now();
+  const { range, sort, limit, after } = question;
+  const plan = planQuery(question.query);
+  const resources = plan.filters.some(asksForAnyScope) ? await listResourceKeys(range, asking) : null;
+  const search = { plan, range, sort, wanted: limit + 1, after, resourceKeys: resources?.keys ?? null };
+  const found = await findByQuery(search, asking);
+  const page = found.traces.slice(0, limit);
+  const matches = await readMatches(page, plan, asking);
+  const ids = page.map(({ traceId }) => traceId);
+  const matching: Matching = { kind: "known", byId: matches.byId };
+  const summaries = await summarizeTraces(ids, range, { where: "0", params: {} }, matching, asking);
+  return {
+    traces: ids.flatMap((id) => summaries.byId.get(id) ?? []),
+    last: found.traces.length > limit ? (page.at(-1) ?? null) : found.stoppedAt,
+    query: formatTraceQuery(question.query),
+    scan: buildScan(
+      [...(resources === null ? [] : [resources.scan]), ...found.scans, ...matches.scans, ...summaries.scans],
+      startedMs,
+      found.partialReasons,
+    ),
+  };
+}
+
+/** A question about spans alone. */
+type SpanQuestion = Omit<TraceQuestion, "query"> & { readonly query: Query };
+
+async function findBySpans(question: SpanQuestion, asking: Asking): Promise<TracePage> {
   const startedMs = performance.now();
   const resources = asksForAnyScope(question.query) ? await listResourceKeys(question.range, asking) : null;
   const compiled = compileQuery(question.query, {
@@ -99,7 +127,7 @@ interface FoundKeys {
 }
 
 /** Falls back to the newest sixteenth of the range where the whole cannot be looked through in time. */
-async function findKeys(question: TraceQuestion, compiled: CompiledQuery, asking: Asking): Promise<FoundKeys> {
+async function findKeys(question: SpanQuestion, compiled: CompiledQuery, asking: Asking): Promise<FoundKeys> {
   try {
     return { ...(await findKeysIn(question, compiled, asking, FIND_TIMEOUT_MS)), range: question.range, partialReasons: [] };
   } catch (error) {
@@ -118,11 +146,6 @@ async function findKeys(question: TraceQuestion, compiled: CompiledQuery, asking
   }
 }
 
-/** Time, memory or rows: a smaller question can be answered. */
-function isBeyondLimits(error: unknown): boolean {
-  return error instanceof Failure && (error.code === "timeout" || error.code === "overloaded" || error.code === "too_large");
-}
-
 interface KeyRow {
   readonly id: string;
   readonly key: string;
@@ -136,7 +159,7 @@ type FoundRow = KeyRow & Partial<SpanKeyRow>;
  * spans with the very last key came is then arbitrary, so what stands at that boundary is asked for again, in full.
  */
 async function findKeysIn(
-  question: TraceQuestion,
+  question: SpanQuestion,
   compiled: CompiledQuery,
   { database, signal }: Asking,
   timeoutMs: number,
@@ -191,16 +214,14 @@ function rankKeys(rows: readonly KeyRow[]): TraceKey[] {
     const value = BigInt(key);
     if (value > (best.get(id) ?? -1n)) best.set(id, value);
   }
-  return [...best]
-    .map(([traceId, key]) => ({ traceId, key }))
-    .toSorted((a, b) => (a.key === b.key ? (a.traceId < b.traceId ? 1 : -1) : a.key < b.key ? 1 : -1));
+  return [...best].map(([traceId, key]) => ({ traceId, key })).toSorted(compareKeys);
 }
 
 /**
  * Matching spans, best first. On a further page a trace that stood on an earlier one must not come again with a lesser span: whatever
  * has a matching span at or before the cursor is left out.
  */
-function selectKeys({ sort, after }: TraceQuestion, { where }: CompiledQuery, columns = ""): string {
+function selectKeys({ sort, after }: SpanQuestion, { where }: CompiledQuery, columns = ""): string {
   const key = KEY_SQL[sort];
   const select = `SELECT lower(hex(trace_id)) AS id, ${KEY_NUMBER[sort]} AS key${columns} FROM spans WHERE ${IN_RANGE} AND ${where}`;
   if (after === null) return select;
@@ -209,7 +230,7 @@ function selectKeys({ sort, after }: TraceQuestion, { where }: CompiledQuery, co
   return `${select} AND ${key} <= ${KEY_PLACEHOLDER[sort]} AND (${key}, trace_id) < ${cursor} AND trace_id NOT IN (${shown})`;
 }
 
-function bindAll({ range, after }: TraceQuestion, { params }: CompiledQuery): Record<string, unknown> {
+function bindAll({ range, after }: SpanQuestion, { params }: CompiledQuery): Record<string, unknown> {
   const cursor = after === null ? {} : { afterKey: after.key.toString(), afterId: after.traceId };
   return { ...params, ...rangeParams(range), ...cursor };
 }

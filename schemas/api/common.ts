@@ -75,6 +75,11 @@ export const Problem = z
           parameter: z.string(),
           given: z.string().nullable(),
           accepted: z.string(),
+          position: z
+            .int()
+            .min(0)
+            .optional()
+            .meta({ description: "Of a query that cannot be read: the first character that is wrong, in UTF-16 units from 0" }),
         }),
       )
       .optional(),

@@ -20,6 +20,10 @@ export const Completeness = z
   .meta({ id: "Completeness" });
 export type Completeness = z.infer<typeof Completeness>;
 
+/** A field of a span as text: strings as they stand, other types in JSON; null where the span has none. */
+export const FieldValue = z.object({ field: z.string(), value: z.string().nullable() }).meta({ id: "FieldValue" });
+export type FieldValue = z.infer<typeof FieldValue>;
+
 export const MatchedSpan = z
   .object({
     spanId: z.string(),
@@ -28,9 +32,20 @@ export const MatchedSpan = z
     startNano: NanoString,
     durationNano: NanoNumber,
     status: StatusName,
+    attributes: z.array(FieldValue).meta({ description: "What the query's select() asks for, in its order" }),
   })
   .meta({ id: "MatchedSpan" });
 export type MatchedSpan = z.infer<typeof MatchedSpan>;
+
+/** Matched spans of a trace that are equal in what the query's by() asks for. */
+export const SpanGroup = z
+  .object({
+    by: z.array(FieldValue),
+    matchedSpanCount: Count,
+    matchedSpans: z.array(MatchedSpan).meta({ description: "The first of them, at most 3" }),
+  })
+  .meta({ id: "SpanGroup" });
+export type SpanGroup = z.infer<typeof SpanGroup>;
 
 export const TraceSummary = z
   .object({
@@ -44,6 +59,7 @@ export const TraceSummary = z
     services: z.array(z.object({ name: z.string(), spanCount: Count, errorCount: Count })),
     matchedSpanCount: Count,
     matchedSpans: z.array(MatchedSpan).meta({ description: "The first few spans that matched, at most 3" }),
+    groups: z.array(SpanGroup).meta({ description: "Largest first, at most 20; empty without by()" }),
     complete: z.boolean().meta({ description: "One root and no missing parents" }),
   })
   .meta({ id: "TraceSummary" });

@@ -252,6 +252,7 @@ describe("GET /traces", () => {
         })),
         matchedSpanCount: SPANS_PER_TRACE,
         matchedSpans: spans.slice(0, 3).map(({ spanId }) => spanId),
+        groups: [],
         complete: true,
       } satisfies Record<keyof TraceSummary, unknown>,
     );

@@ -1,23 +1,24 @@
 /** What a query means, span by span in memory: the reference that the SQL is held against. Plain and slow on purpose. */
 import { attributeNames } from "@callchain/query-api/search/conventions.ts";
-import type { AttributeScope, Comparison, Expression, Field, Literal } from "@callchain/query-api/search/query.ts";
+import type { AttributeScope, Comparison, Expression, Field, IntrinsicName, Literal } from "@callchain/query-api/search/query.ts";
 import type { Attribute, AttributeValue, Span } from "@callchain/schemas/span/span.ts";
 
-export function spanMatches(span: Span, expression: Expression | null): boolean {
+/** `trace`: the spans of its trace, without copies. */
+export function spanMatches(span: Span, expression: Expression | null, trace: readonly Span[] = [span]): boolean {
   if (expression === null) return true;
   switch (expression.kind) {
     case "and":
-      return expression.items.every((item) => spanMatches(span, item));
+      return expression.items.every((item) => spanMatches(span, item, trace));
     case "or":
-      return expression.items.some((item) => spanMatches(span, item));
+      return expression.items.some((item) => spanMatches(span, item, trace));
     case "not":
-      return !spanMatches(span, expression.item);
+      return !spanMatches(span, expression.item, trace);
     default:
-      return comparisonHolds(span, expression.field, expression.comparison, expression.literal);
+      return comparisonHolds(span, trace, expression.field, expression.comparison, expression.literal);
   }
 }
 
-function attributesIn(span: Span, scope: AttributeScope): readonly Attribute[] {
+export function attributesIn(span: Span, scope: AttributeScope): readonly Attribute[] {
   switch (scope) {
     case "span":
       return span.attributes;
@@ -34,7 +35,7 @@ function attributesIn(span: Span, scope: AttributeScope): readonly Attribute[] {
   }
 }
 
-function comparisonHolds(span: Span, field: Field, comparison: Comparison, literal: Literal): boolean {
+function comparisonHolds(span: Span, trace: readonly Span[], field: Field, comparison: Comparison, literal: Literal): boolean {
   if (field.kind === "attribute") {
     const names = attributeNames(field.key);
     const values = attributesIn(span, field.scope).filter(({ key }) => names.includes(key));
@@ -54,9 +55,57 @@ function comparisonHolds(span: Span, field: Field, comparison: Comparison, liter
       return literal.type === "kind" && (span.kind === literal.value) === (comparison === "=");
     case "event:name":
       return span.events.some(({ name }) => textHolds(name, comparison, literal));
+    case "event:timeSinceStart":
+      return span.events.some(({ timeNano }) => numberHolds(timeNano - span.startNano, comparison, literal));
+    case "instrumentation:name":
+      return textHolds(span.scope.name, comparison, literal);
+    case "span:parentID":
+      return literal.type === "nil" ? (span.parentSpanId === null) === (comparison === "=") : false;
+    case "rootName":
+      return rootsOf(trace).some(({ name }) => textHolds(name, comparison, literal));
+    case "rootServiceName":
+      return rootsOf(trace).some(({ service }) => textHolds(service, comparison, literal));
     default:
-      throw new Error(`the reference does not know ${field.name}`);
+      return traceHolds(trace, field.name, comparison, literal);
   }
+}
+
+function rootsOf(trace: readonly Span[]): Span[] {
+  return trace.filter(({ parentSpanId }) => parentSpanId === null);
+}
+
+function traceHolds(trace: readonly Span[], name: IntrinsicName, comparison: Comparison, literal: Literal): boolean {
+  const ids = new Set(trace.map(({ spanId }) => spanId));
+  const missing = new Set(trace.flatMap(({ parentSpanId: id }) => (id === null || ids.has(id) ? [] : [id])));
+  const starts = trace.map(({ startNano }) => startNano).toSorted();
+  const ends = trace.map(({ startNano, durationNano }) => startNano + durationNano).toSorted();
+  switch (name) {
+    case "traceDuration":
+      return numberHolds((ends.at(-1) ?? 0n) - (starts[0] ?? 0n), comparison, literal);
+    case "trace:spanCount":
+      return numberHolds(trace.length, comparison, literal);
+    case "trace:serviceCount":
+      return numberHolds(new Set(trace.map(({ service }) => service)).size, comparison, literal);
+    case "trace:errorCount":
+      return numberHolds(trace.filter(({ status }) => status.code === "error").length, comparison, literal);
+    case "trace:rootCount":
+      return numberHolds(rootsOf(trace).length, comparison, literal);
+    case "trace:missingParentCount":
+      return numberHolds(missing.size, comparison, literal);
+    case "trace:complete": {
+      const isComplete = rootsOf(trace).length === 1 && missing.size === 0;
+      return literal.type === "bool" && (isComplete === literal.value) === (comparison === "=");
+    }
+    default:
+      throw new Error(`the reference does not know ${name}`);
+  }
+}
+
+function numberHolds(value: bigint | number, comparison: Comparison, literal: Literal): boolean {
+  return (
+    (literal.type === "int" || literal.type === "duration" || literal.type === "double") &&
+    ordered(value, comparison, literal.value)
+  );
 }
 
 function textHolds(text: string, comparison: Comparison, literal: Literal): boolean {
@@ -74,7 +123,7 @@ function valueHolds(value: AttributeValue, comparison: Comparison, literal: Lite
 }
 
 /** A bigint and a number compare by value, as they do in ClickHouse. */
-function ordered(left: bigint | number, comparison: Comparison, right: bigint | number): boolean {
+export function ordered(left: bigint | number, comparison: Comparison, right: bigint | number): boolean {
   const order = left < right ? -1 : left > right ? 1 : 0;
   switch (comparison) {
     case "=":

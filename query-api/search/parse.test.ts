@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { InvalidError } from "@callchain/schemas/span/errors.ts";
+import * as fc from "fast-check";
+import { QueryError } from "./lexer.ts";
+import { parseQuery, parseTraceQuery } from "./parse.ts";
+import { formatTraceQuery, narrowQuery } from "./trace-query.ts";
+
+const read = (text: string): string => formatTraceQuery(parseTraceQuery(text));
+
+describe("TraceQL", () => {
+  const readings: readonly (readonly [string, string])[] = [
+    ["", "{ }"],
+    ["{}>>{}", "{ } >> { }"],
+    ['{ .a = 1 } && { .b = 2 } || { name = "x" }', '({ .a = 1 } && { .b = 2 }) || { name = "x" }'],
+    ["{ .a } > { .b } > { .c }", "({ .a = true } > { .b = true }) > { .c = true }"],
+    ["{ .a } && { .b } >> { .c }", "{ .a = true } && ({ .b = true } >> { .c = true })"],
+    ["{ status=error } !>> { } ", "{ status = error } !>> { }"],
+    ["{ } &<< { } !~ { } &~ { } !< { }", "((({ } &<< { }) !~ { }) &~ { }) !< { }"],
+    ["(({ } ~ { }))", "{ } ~ { }"],
+    ["{ } | count() > 2 | by(resource.service.name, name)", "{ } | count() > 2 | by(resource.service.name, name)"],
+    ["{ } | avg(duration) > 1.5s | sum(.bytes)<=1e3", "{ } | avg(duration) > 1500ms | sum(.bytes) <= 1000.0"],
+    ['{ } | { name = "a" } | select(span."a b", .c) | coalesce()', '{ } | { name = "a" } | select(span."a b", .c) | coalesce()'],
+    ["({ } | count() > 1) >> { .a = nil }", "({ } | count() > 1) >> { .a = nil }"],
+    ["status=error | count() = 1", "{ status = error } | count() = 1"],
+    ["{ trace:complete && trace:spanCount > 10 }", "{ trace:complete = true && trace:spanCount > 10 }"],
+    ["{ event:timeSinceStart > 2ms }", "{ event:timeSinceStart > 2ms }"],
+  ];
+  for (const [text, understood] of readings) {
+    it(`reads ${text === "" ? "nothing" : text}`, () => {
+      assert.equal(read(text), understood);
+      assert.equal(read(understood), understood);
+    });
+  }
+
+  /** The text, the character that is wrong (counted from 0), and what is said. */
+  const faults: readonly (readonly [string, number, RegExp])[] = [
+    ["{ } | cuont() > 1", 6, /expected a stage: .*count\(\)/],
+    ["{ } | count() >", 15, /found the end, expected a number/],
+    ["{ } | count( > 1", 13, /expected a closing \)/],
+    ["{ } | avg(name) > 1", 10, /expected duration, or an attribute/],
+    ["{ } | avg(duration) > 1", 22, /expected a duration with its unit/],
+    ["{ } | max(.a) =~ 1", 14, /one of = != > </],
+    ["{ } | by(duration)", 9, /expected an attribute of the span or the resource, or one of name/],
+    ["{ } | by(.a .b)", 12, /another field after a comma/],
+    ["{ } >> ", 7, /found the end, expected a spanset/],
+    ["{ } { }", 4, /expected &&, \|\|, > >>/],
+    ["{ } >>> { }", 6, /expected a spanset/],
+    ["({ } && { }", 11, /closing \)/],
+    ["{ .a = 1 } >> { .b ", 19, /&&, \|\| or a closing \}/],
+    ["{ } &&& { }", 6, /found "&"|expected a/],
+    ["{ trace:spanCount > 1.5 }", 20, /whole number/],
+    ["{ trace:complete = 1 }", 19, /true or false/],
+    [Array.from({ length: 17 }, () => "{ }").join(" >> "), 112, /at most 16 spansets/],
+    [`{ } ${"| coalesce() ".repeat(17)}`, 4 + 13 * 16 + 2, /at most 16 stages/],
+    [`{ } | by(${Array.from({ length: 9 }, () => ".a").join(",")})`, 33, /at most 8 fields/],
+    [`${"(".repeat(40)}{ }`, 33, /at most 32 levels/],
+  ];
+  for (const [text, at, message] of faults) {
+    it(`points at what is wrong in ${text.slice(0, 40)}`, () => {
+      assert.throws(
+        () => parseTraceQuery(text),
+        (error) => {
+          assert.ok(error instanceof QueryError);
+          assert.match(error.message, message);
+          assert.equal(error.at, at, error.message);
+          return true;
+        },
+      );
+    });
+  }
+
+  it("is read in part where a question is about spans alone", () => {
+    assert.throws(() => parseQuery("{ } >> { }"), /at character 5: found ">>", expected the end: here a query is one spanset/);
+    assert.throws(() => parseQuery("{ } | count() > 1"), /at character 5: found "\|"/);
+  });
+
+  it("is narrowed by further conditions on its spans", () => {
+    const more = parseQuery("{ status = error }");
+    const narrow = (text: string): string => formatTraceQuery(narrowQuery(parseTraceQuery(text), more));
+    assert.equal(narrow('{ name = "a" } | count() > 1'), '{ status = error && name = "a" } | count() > 1');
+    assert.equal(narrow("{ .a } >> { .b } | count() > 1"), "{ .a = true } >> { .b = true } | { status = error } | count() > 1");
+    assert.equal(formatTraceQuery(narrowQuery(parseTraceQuery("{ } ~ { }"), parseQuery(""))), "{ } ~ { }");
+  });
+
+  it("never throws anything but an InvalidError, whatever the text", () => {
+    const pieces = [
+      "{",
+      "}",
+      "(",
+      ")",
+      "&&",
+      "||",
+      ">>",
+      "!<",
+      "&~",
+      "~",
+      "|",
+      "count()",
+      "by(",
+      "avg(duration)",
+      "select(.a)",
+      ".a",
+      ">",
+      "1",
+      " ",
+      ",",
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces, "{ }", "{ .a }", "5ms", '"'), { maxLength: 30 }), (parts) => {
+        try {
+          const query = parseTraceQuery(parts.join(""));
+          assert.deepEqual(parseTraceQuery(formatTraceQuery(query)), query);
+        } catch (error) {
+          assert.ok(error instanceof InvalidError, String(error));
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * What a TraceQL query needs of the database before anything is related in memory: its distinct conditions on spans by number, which
+ * of them a span that is found must meet, and which of them a trace must hold.
+ */
+import { formatField, formatQuery, type Expression, type GroupField, type Query } from "./query.ts";
+import type { NumericField, Spanset, Stage, TraceQuery } from "./trace-query.ts";
+
+/** Conditions by number, joined. No items: always. */
+export type Formula =
+  | { readonly kind: "filter"; readonly filter: number }
+  | { readonly kind: "and" | "or"; readonly items: readonly Formula[] };
+
+const ALWAYS: Formula = { kind: "and", items: [] };
+
+export interface Plan {
+  readonly query: TraceQuery;
+  /** The distinct conditions; their place is their number. */
+  readonly filters: readonly Query[];
+  /** Holds for every span that is found. */
+  readonly found: Formula;
+  /** Each condition that a span of the trace must meet, for the trace to be found. */
+  readonly needed: Formula;
+  /** Ancestors are asked for: spans that meet no condition may stand between those that do. */
+  readonly needsAllSpans: boolean;
+  /** Distinct fields of aggregates, of by() and of select(). */
+  readonly numbers: readonly NumericField[];
+  readonly groupFields: readonly GroupField[];
+  readonly selected: readonly GroupField[];
+  /** What the values of the groups at the end are of. */
+  readonly shownBy: readonly GroupField[];
+}
+
+export function planQuery(query: TraceQuery): Plan {
+  const filters: Query[] = [];
+  visitFilters(query, (expression) => {
+    if (filterNumber(filters, expression) < 0) filters.push({ expression });
+  });
+  const stages = listStages(query);
+  return {
+    query,
+    filters,
+    found: foundBy(filters, query),
+    needed: neededBy(filters, query),
+    needsAllSpans: asksForAncestors(query.spanset),
+    numbers: distinct(
+      stages.flatMap((stage) => (stage.kind === "aggregate" && stage.field !== null ? [stage.field] : [])),
+      (field) => (field === "duration" ? field : formatField(field)),
+    ),
+    groupFields: distinct(
+      stages.flatMap((stage) => (stage.kind === "by" ? stage.fields : [])),
+      formatField,
+    ),
+    selected: distinct(
+      stages.flatMap((stage) => (stage.kind === "select" ? stage.fields : [])),
+      formatField,
+    ),
+    shownBy: query.stages.reduce<readonly GroupField[]>(
+      (fields, stage) => (stage.kind === "by" ? [...fields, ...stage.fields] : stage.kind === "coalesce" ? [] : fields),
+      [],
+    ),
+  };
+}
+
+/** The number of a condition, or -1. */
+export function filterNumber(filters: readonly Query[], expression: Expression | null): number {
+  const text = formatQuery({ expression });
+  return filters.findIndex((filter) => formatQuery(filter) === text);
+}
+
+/** Span fields by their text. */
+export function fieldNumber(fields: readonly (GroupField | "duration")[], field: GroupField | "duration"): number {
+  const text = textOf(field);
+  return fields.findIndex((other) => textOf(other) === text);
+}
+
+function textOf(field: GroupField | "duration"): string {
+  return field === "duration" ? field : formatField(field);
+}
+
+function distinct<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [keyOf(item), item])).values()];
+}
+
+function visitFilters({ spanset, stages }: TraceQuery, visit: (expression: Expression | null) => void): void {
+  switch (spanset.kind) {
+    case "filter":
+      visit(spanset.expression);
+      break;
+    case "piped":
+      visitFilters(spanset, visit);
+      break;
+    default:
+      visitFilters({ spanset: spanset.left, stages: [] }, visit);
+      visitFilters({ spanset: spanset.right, stages: [] }, visit);
+  }
+  for (const stage of stages) if (stage.kind === "filter") visit(stage.expression);
+}
+
+/** Of the pipeline and of those in parentheses. */
+function listStages({ spanset, stages }: TraceQuery): Stage[] {
+  switch (spanset.kind) {
+    case "filter":
+      return [...stages];
+    case "piped":
+      return [...listStages(spanset), ...stages];
+    default:
+      return [spanset.left, spanset.right].flatMap((side) => listStages({ spanset: side, stages: [] })).concat(stages);
+  }
+}
+
+function asksForAncestors(spanset: Spanset): boolean {
+  if (spanset.kind === "filter") return false;
+  if (spanset.kind === "piped") return asksForAncestors(spanset.spanset);
+  const isDeep = spanset.kind === "related" && (spanset.sign === ">>" || spanset.sign === "<<");
+  return isDeep || asksForAncestors(spanset.left) || asksForAncestors(spanset.right);
+}
+
+function foundBy(filters: readonly Query[], { spanset, stages }: TraceQuery): Formula {
+  return join("and", [foundIn(filters, spanset), ...stageFormulas(filters, stages)]);
+}
+
+function foundIn(filters: readonly Query[], spanset: Spanset): Formula {
+  switch (spanset.kind) {
+    case "filter":
+      return leaf(filters, spanset.expression);
+    case "piped":
+      return foundBy(filters, spanset);
+    case "related":
+      if (spanset.form !== "union") return foundIn(filters, spanset.right);
+      return join("or", [foundIn(filters, spanset.left), foundIn(filters, spanset.right)]);
+    default:
+      return join("or", [foundIn(filters, spanset.left), foundIn(filters, spanset.right)]);
+  }
+}
+
+function neededBy(filters: readonly Query[], { spanset, stages }: TraceQuery): Formula {
+  return join("and", [neededIn(filters, spanset), ...stageFormulas(filters, stages)]);
+}
+
+function neededIn(filters: readonly Query[], spanset: Spanset): Formula {
+  switch (spanset.kind) {
+    case "filter":
+      return leaf(filters, spanset.expression);
+    case "piped":
+      return neededBy(filters, spanset);
+    case "or":
+      return join("or", [neededIn(filters, spanset.left), neededIn(filters, spanset.right)]);
+    default: {
+      const right = neededIn(filters, spanset.right);
+      const needsRightAlone = spanset.kind === "related" && spanset.form === "negated";
+      return needsRightAlone ? right : join("and", [neededIn(filters, spanset.left), right]);
+    }
+  }
+}
+
+function stageFormulas(filters: readonly Query[], stages: readonly Stage[]): Formula[] {
+  return stages.flatMap((stage) => (stage.kind === "filter" ? [leaf(filters, stage.expression)] : []));
+}
+
+function leaf(filters: readonly Query[], expression: Expression | null): Formula {
+  return expression === null ? ALWAYS : { kind: "filter", filter: filterNumber(filters, expression) };
+}
+
+export function isAlways(formula: Formula): boolean {
+  return formula.kind === "and" && formula.items.length === 0;
+}
+
+function join(kind: "and" | "or", formulas: readonly Formula[]): Formula {
+  if (kind === "or" && formulas.some(isAlways)) return ALWAYS;
+  const items = distinct(
+    formulas.flatMap((formula) => (formula.kind === kind ? formula.items : [formula])),
+    (formula) => JSON.stringify(formula),
+  );
+  return items.length === 1 ? (items[0] ?? ALWAYS) : { kind, items };
+}

@@ -1,0 +1,137 @@
+/**
+ * The tree of a whole TraceQL query: spansets that are combined or related within a trace, and a pipeline of stages over what they select.
+ *
+ *   { .a } >> { .b } && { .c } | by(resource.service.name) | count() > 2 | select(span.http.route)
+ *
+ * A spanset selects some spans of each trace; a trace is found where something is left at the end. Unlike Tempo, where `&&` and `||`
+ * bind alike, `&&` binds tighter than `||`, and relations bind tighter than both.
+ */
+import {
+  formatField,
+  formatLiteral,
+  formatQuery,
+  joinQueries,
+  unreachable,
+  type Comparison,
+  type Expression,
+  type GroupField,
+  type Literal,
+  type Query,
+} from "./query.ts";
+
+/** The relation of the right side's spans to the left side's: `{ a } > { b }` selects the b that are children of some a. */
+export const RELATIONS = { ">": "child", ">>": "descendant", "<": "parent", "<<": "ancestor", "~": "sibling" } as const;
+export type RelationSign = keyof typeof RELATIONS;
+export type Relation = (typeof RELATIONS)[RelationSign];
+
+/** `!` selects the right side's spans that are in no such relation; `&` the spans of both sides that are. */
+export const RELATION_FORMS = { "": "plain", "!": "negated", "&": "union" } as const;
+export type RelationForm = (typeof RELATION_FORMS)[keyof typeof RELATION_FORMS];
+
+export type Spanset =
+  /** null: every span. */
+  | { readonly kind: "filter"; readonly expression: Expression | null }
+  /** "and": the spans of both where both select some. "or": the spans of either. */
+  | { readonly kind: "and" | "or"; readonly left: Spanset; readonly right: Spanset }
+  | {
+      readonly kind: "related";
+      readonly sign: RelationSign;
+      readonly form: RelationForm;
+      readonly left: Spanset;
+      readonly right: Spanset;
+    }
+  /** A pipeline in parentheses: the spans that it leaves. */
+  | { readonly kind: "piped"; readonly spanset: Spanset; readonly stages: readonly Stage[] };
+
+export const AGGREGATES = ["count", "avg", "max", "min", "sum"] as const;
+export type Aggregate = (typeof AGGREGATES)[number];
+
+/** What aggregates are taken of: numbers. */
+export type NumericField = "duration" | (GroupField & { readonly kind: "attribute" });
+
+export type Stage =
+  | { readonly kind: "filter"; readonly expression: Expression | null }
+  /** `field` is null for count alone. A duration's literal is in nanoseconds, as are the durations aggregated. */
+  | {
+      readonly kind: "aggregate";
+      readonly aggregate: Aggregate;
+      readonly field: NumericField | null;
+      readonly comparison: Comparison;
+      readonly literal: Literal;
+    }
+  | { readonly kind: "by" | "select"; readonly fields: readonly GroupField[] }
+  | { readonly kind: "coalesce" };
+
+export interface TraceQuery {
+  readonly spanset: Spanset;
+  readonly stages: readonly Stage[];
+}
+
+export const SPANSET_COUNT_MAX = 16;
+export const STAGE_COUNT_MAX = 16;
+export const STAGE_FIELD_COUNT_MAX = 8;
+
+/** A query of one spanset. */
+export function traceQueryOf({ expression }: Query): TraceQuery {
+  return { spanset: { kind: "filter", expression }, stages: [] };
+}
+
+/** The query where it is one spanset `{ ... }` and nothing else; then it is a question about spans. */
+export function asSpanQuery({ spanset, stages }: TraceQuery): Query | null {
+  return spanset.kind === "filter" && stages.length === 0 ? { expression: spanset.expression } : null;
+}
+
+/** The query, with its spans held to `query` too: a single spanset's before its stages, those of several as the first stage. */
+export function narrowQuery({ spanset, stages }: TraceQuery, query: Query): TraceQuery {
+  if (query.expression === null) return { spanset, stages };
+  if (spanset.kind === "filter") {
+    return { spanset: { kind: "filter", ...joinQueries(query, { expression: spanset.expression }) }, stages };
+  }
+  return { spanset, stages: [{ kind: "filter", expression: query.expression }, ...stages] };
+}
+
+/** The query in TraceQL, with every parenthesis that its meaning needs; parsing it gives the same query again. */
+export function formatTraceQuery({ spanset, stages }: TraceQuery): string {
+  return [formatSpanset(spanset, false), ...stages.map(formatStage)].join(" | ");
+}
+
+function formatSpanset(spanset: Spanset, isInner: boolean): string {
+  switch (spanset.kind) {
+    case "filter":
+      return formatQuery(spanset);
+    case "piped":
+      return `(${formatTraceQuery(spanset)})`;
+    case "and":
+    case "or":
+    case "related": {
+      const sign = spanset.kind === "related" ? formatRelation(spanset) : spanset.kind === "and" ? "&&" : "||";
+      const text = `${formatSpanset(spanset.left, true)} ${sign} ${formatSpanset(spanset.right, true)}`;
+      return isInner ? `(${text})` : text;
+    }
+    default:
+      return unreachable(spanset);
+  }
+}
+
+function formatRelation({ sign, form }: { readonly sign: RelationSign; readonly form: RelationForm }): string {
+  return `${form === "negated" ? "!" : form === "union" ? "&" : ""}${sign}`;
+}
+
+export function formatStage(stage: Stage): string {
+  switch (stage.kind) {
+    case "filter":
+      return formatQuery(stage);
+    case "aggregate": {
+      const { field } = stage;
+      const call = `${stage.aggregate}(${field === null ? "" : field === "duration" ? field : formatField(field)})`;
+      return `${call} ${stage.comparison} ${formatLiteral(stage.literal)}`;
+    }
+    case "by":
+    case "select":
+      return `${stage.kind}(${stage.fields.map(formatField).join(", ")})`;
+    case "coalesce":
+      return "coalesce()";
+    default:
+      return unreachable(stage);
+  }
+}
