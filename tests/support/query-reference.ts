@@ -18,6 +18,13 @@ export function spanMatches(span: Span, expression: Expression | null, trace: re
   }
 }
 
+/** A value of the plain types as text, as groups show it; null for what is no value or a composed one. */
+export function plainText(value: AttributeValue | undefined): string | null {
+  if (value === undefined) return null;
+  const isPlain = value.type === "string" || value.type === "int" || value.type === "double" || value.type === "bool";
+  return isPlain ? String(value.value) : null;
+}
+
 export function attributesIn(span: Span, scope: AttributeScope): readonly Attribute[] {
   switch (scope) {
     case "span":
@@ -77,11 +84,11 @@ function rootsOf(trace: readonly Span[]): Span[] {
 function traceHolds(trace: readonly Span[], name: IntrinsicName, comparison: Comparison, literal: Literal): boolean {
   const ids = new Set(trace.map(({ spanId }) => spanId));
   const missing = new Set(trace.flatMap(({ parentSpanId: id }) => (id === null || ids.has(id) ? [] : [id])));
-  const starts = trace.map(({ startNano }) => startNano).toSorted();
-  const ends = trace.map(({ startNano, durationNano }) => startNano + durationNano).toSorted();
+  const first = trace.reduce((least, { startNano }) => (startNano < least ? startNano : least), 2n ** 63n);
+  const last = trace.map((span) => span.startNano + span.durationNano).reduce((most, end) => (end > most ? end : most), 0n);
   switch (name) {
     case "traceDuration":
-      return numberHolds((ends.at(-1) ?? 0n) - (starts[0] ?? 0n), comparison, literal);
+      return numberHolds(last - first, comparison, literal);
     case "trace:spanCount":
       return numberHolds(trace.length, comparison, literal);
     case "trace:serviceCount":

@@ -3,7 +3,7 @@ import { attributeNames } from "@callchain/query-api/search/conventions.ts";
 import type { GroupField } from "@callchain/query-api/search/query.ts";
 import type { NumericField, Spanset, Stage, TraceQuery } from "@callchain/query-api/search/trace-query.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
-import { attributesIn, ordered, spanMatches } from "./query-reference.ts";
+import { attributesIn, ordered, plainText, spanMatches } from "./query-reference.ts";
 
 export interface Group {
   readonly by: readonly (string | null)[];
@@ -155,6 +155,5 @@ function textOf(span: Span, field: GroupField): string | null {
     throw new Error(`the reference does not know ${field.name}`);
   }
   if (field.key === "service.name" && field.scope !== "span") return span.service;
-  const [value] = valuesOf(span, field);
-  return value === undefined ? null : "value" in value ? String(value.value) : null;
+  return plainText(valuesOf(span, field)[0]);
 }
