@@ -46,8 +46,9 @@ describe("an event stream", () => {
 
   it("does not take a line break that is cut in two for two of them", () => {
     const parser = new EventStreamParser();
-    assert.deepEqual(parser.push("data: a\r"), []);
+    assert.deepEqual(parser.push("id: 9\n\ndata: a\r"), []);
+    assert.equal(parser.lastId, "9");
     assert.deepEqual(parser.push("\ndata: b\r\n\r"), []);
-    assert.deepEqual(parser.push("\n"), [{ event: "message", data: "a\nb", id: "" }]);
+    assert.deepEqual(parser.push("\n"), [{ event: "message", data: "a\nb", id: "9" }]);
   });
 });

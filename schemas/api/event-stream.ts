@@ -32,6 +32,11 @@ export class EventStreamParser {
   #data: string[] = [];
   #id = "";
 
+  /** The last id that was named, also by an event that told nothing; "" before the first. */
+  get lastId(): string {
+    return this.#id;
+  }
+
   /** The events that this piece completes. */
   push(text: string): StreamEvent[] {
     const whole = this.#rest + text;

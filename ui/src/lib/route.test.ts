@@ -8,6 +8,7 @@ describe("addresses", () => {
     assert.deepEqual(parseRoute("/"), { page: "services" });
     assert.deepEqual(parseRoute("/search"), { page: "search" });
     assert.deepEqual(parseRoute("/map/"), { page: "map" });
+    assert.deepEqual(parseRoute("/live"), { page: "live" });
     assert.deepEqual(parseRoute("/dependencies"), { page: "map" });
     assert.deepEqual(parseRoute("/service/a%2Fb"), { page: "service", name: "a/b" });
     assert.deepEqual(parseRoute("/nothing/here"), { page: "notFound", path: "/nothing/here" });

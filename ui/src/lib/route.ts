@@ -6,6 +6,7 @@ export type Route =
   | { readonly page: "services" }
   | { readonly page: "search" }
   | { readonly page: "map" }
+  | { readonly page: "live" }
   | { readonly page: "service"; readonly name: string }
   | { readonly page: "trace"; readonly traceId: string }
   | { readonly page: "notFound"; readonly path: string };
@@ -31,6 +32,7 @@ export function parseRoute(path: string): Route {
   if (first === undefined) return { page: "services" };
   if (segments.length === 1) {
     if (first === "search") return { page: "search" };
+    if (first === "live") return { page: "live" };
     if (first === "map" || first === "dependencies") return { page: "map" };
   }
   if (segments.length === 2 && second !== undefined) {

@@ -2,6 +2,7 @@
  * Every text of the UI, in English and Chinese, as `key: [English, Chinese]`. `{name}` is filled in; `one|many` gives English its
  * singular for `{count}` 1. Words: trace 追踪, call chain 调用链, service 服务; Span stays Span.
  */
+import { LIVE_TEXTS } from "./live.ts";
 import { MAP_TEXTS } from "./map.ts";
 import { SEARCH_TEXTS } from "./search.ts";
 import { SERVICES_TEXTS } from "./services.ts";
@@ -12,10 +13,14 @@ export type Language = "en" | "zh";
 export type Text = readonly [en: string, zh: string];
 export type TextValues = Readonly<Record<string, string | number>>;
 
-export const TEXTS = { ...SHELL_TEXTS, ...SERVICES_TEXTS, ...SEARCH_TEXTS, ...MAP_TEXTS, ...TRACE_TEXTS } satisfies Record<
-  string,
-  Text
->;
+export const TEXTS = {
+  ...SHELL_TEXTS,
+  ...SERVICES_TEXTS,
+  ...SEARCH_TEXTS,
+  ...MAP_TEXTS,
+  ...LIVE_TEXTS,
+  ...TRACE_TEXTS,
+} satisfies Record<string, Text>;
 export type TextKey = keyof typeof TEXTS;
 
 export function translate(language: Language, key: TextKey, values: TextValues = {}): string {

@@ -1,0 +1,101 @@
+/** The live tail and the files that are opened, in a real browser. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { encodeTraces } from "@callchain/schemas/otlp/export.ts";
+import type { Span } from "@callchain/schemas/span/span.ts";
+import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
+import { openBrowser, openPage, skipWithoutBrowser } from "../support/browser.ts";
+import { makeTempDir, removeDir, startCallchain, type CallchainProcess } from "../support/process.ts";
+import { buildSpan, spanIdOf, traceIdOf } from "../support/store-spans.ts";
+
+const skip = skipWithoutBrowser;
+const dataDir = makeTempDir();
+let callchain: CallchainProcess;
+let browser: Browser;
+before(async () => {
+  if (skip !== false) return;
+  callchain = await startCallchain(dataDir);
+  browser = await openBrowser();
+});
+after(async () => {
+  if (skip !== false) return;
+  await browser.close();
+  await callchain.stop();
+  removeDir(dataDir);
+});
+
+let spanCount = 0;
+async function send(name: string, count: number, rest: Partial<Span> = {}): Promise<void> {
+  const spans = Array.from({ length: count }, () => {
+    spanCount += 1;
+    const startNano = unixNanoFromMs(Date.now());
+    return buildSpan({ traceId: traceIdOf(spanCount), spanId: spanIdOf(spanCount), name, startNano, ...rest });
+  });
+  const response = await fetch(`${callchain.otlpHttpUrl}/v1/traces`, {
+    method: "POST",
+    headers: { "content-type": "application/x-protobuf" },
+    body: Buffer.from(encodeTraces(spans)),
+  });
+  assert.equal(response.status, 200, await response.text());
+}
+const FAILED = { status: { code: "error", message: "" }, service: "payment", kind: "server" } as const;
+
+test("the live page shows spans as they come, stands still on a pause, and leads to the trace", { skip }, async () => {
+  const { page, faults, screenshot } = await openPage(browser);
+  await page.goto(`${callchain.queryUrl}/live`);
+  await page.getByText("Following", { exact: true }).waitFor();
+  await page.getByText("Waiting for spans").waitFor();
+  await screenshot("live-waiting");
+  await send("GET /cart", 3);
+  await send("POST /pay", 2, FAILED);
+  const rows = page.getByRole("row");
+  await page.getByRole("link", { name: "POST /pay" }).nth(1).waitFor();
+  await page.getByRole("link", { name: "GET /cart" }).nth(2).waitFor();
+  assert.equal(await rows.count(), 6);
+  await screenshot("live");
+
+  await page.keyboard.press("p");
+  await page.getByText("Paused", { exact: true }).waitFor();
+  await send("GET /held", 4);
+  const held = page.getByRole("button", { name: "4 new spans" });
+  await held.waitFor();
+  assert.equal(await rows.count(), 6);
+  await held.click();
+  await page.getByRole("link", { name: "GET /held" }).nth(3).waitFor();
+  assert.equal(await rows.count(), 10);
+  assert.match(await rows.nth(1).innerText(), /GET \/held/);
+
+  await page.getByRole("textbox", { name: "Query" }).fill("{ status = error }");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/q=/);
+  await page.getByText("Nothing that matches has been stored").waitFor();
+  await send("GET /cart", 1);
+  await send("POST /refund", 1, FAILED);
+  await page.getByRole("link", { name: "POST /refund" }).click();
+  await page.getByRole("treegrid").waitFor();
+  assert.match(page.url(), /\/trace\/[0-9a-f]{32}\?span=/);
+  assert.deepEqual(faults, []);
+});
+
+test("the live page says what is wrong with a query, and connects again by itself after an outage", { skip }, async () => {
+  const { page, screenshot } = await openPage(browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });
+  await page.goto(`${callchain.queryUrl}/live?q=${encodeURIComponent("{ duration > }")}`);
+  await page.getByText("请求被拒绝").waitFor();
+  await page.getByRole("alert").getByText(/q/).first().waitFor();
+  await page.goto(`${callchain.queryUrl}/live`);
+  await page.getByText("跟踪中", { exact: true }).waitFor();
+  await send("GET /before", 1);
+  await page.getByRole("link", { name: "GET /before" }).waitFor();
+  const { port } = new URL(callchain.queryUrl);
+  await callchain.stop();
+  await page.getByText("连接已断开").first().waitFor();
+  callchain = await startCallchain(dataDir, ["--query-address", `127.0.0.1:${port}`]);
+  await page.getByText("跟踪中", { exact: true }).waitFor();
+  await send("GET /again", 2, FAILED);
+  await page.getByRole("link", { name: "GET /again" }).nth(1).waitFor();
+  assert.equal(await page.getByRole("link", { name: "GET /before" }).count(), 1);
+  await screenshot("live-dark-900");
+  const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  assert.equal(overflow, 0);
+});

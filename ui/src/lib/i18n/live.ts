@@ -1,0 +1,36 @@
+/** The live tail. */
+export const LIVE_TEXTS = {
+  "live.title": ["Live tail", "实时追踪"],
+  "live.spans": ["Spans as they are stored", "实时入库的 Span"],
+  "live.follow": ["Follow", "跟踪"],
+  "live.pause": ["Pause", "暂停"],
+  "live.resume": ["Resume", "继续"],
+  "live.state.connecting": ["Connecting…", "连接中…"],
+  "live.state.following": ["Following", "跟踪中"],
+  "live.state.paused": ["Paused", "已暂停"],
+  "live.state.lost": ["Connection lost, connecting again…", "连接已断开，正在重连…"],
+  "live.state.refused": ["Refused", "请求被拒绝"],
+  "live.held": ["{count} new span|{count} new spans", "{count} 个新 Span"],
+  "live.rate": ["{rate} spans/s", "{rate} 个 Span/秒"],
+  "live.received": ["{count} received", "已接收 {count} 个"],
+  "live.dropped": ["{count} left out", "略过 {count} 个"],
+  "live.dropped.atLeast": ["{count} or more left out", "略过至少 {count} 个"],
+  "live.dropped.hint": [
+    "More spans matched than are sent in a second. A narrower query shows all of what it matches.",
+    "每秒匹配的 Span 超过发送上限。缩小查询范围即可看到全部匹配项。",
+  ],
+  "live.kept": ["The newest {count} are shown.", "仅显示最新的 {count} 个。"],
+  "live.column.time": ["Start ({zone})", "开始时间（{zone}）"],
+  "live.column.kind": ["Kind", "类型"],
+  "live.root": ["root", "根"],
+  "live.waiting": ["Waiting for spans", "正在等待 Span"],
+  "live.waiting.all": [
+    "Whatever is stored from now on appears here, about a second later.",
+    "此后入库的 Span 会在约一秒后显示在这里。",
+  ],
+  "live.waiting.matching": [
+    "Nothing that matches has been stored since this page was opened.",
+    "自打开本页以来，尚无匹配的 Span 入库。",
+  ],
+  "live.waiting.help": ["How to send spans", "如何发送 Span"],
+} as const;
