@@ -174,6 +174,30 @@ export const TRACE_TEXTS = {
     "总耗时为各 Span 耗时之和，嵌套调用会重复计算。自身耗时不含子 Span 覆盖的时间。",
   ],
 
+  "trace.flame.note": [
+    "Spans merged by call path, as wide as their self time and that of their callees.",
+    "按调用路径合并的 Span，宽度为自身及其被调用者的自身耗时。",
+  ],
+  "trace.flame.hidden": [
+    "{count} narrower one is not drawn.|{count} narrower ones are not drawn.",
+    "另有 {count} 个过窄未绘出。",
+  ],
+  "trace.flame.box": [
+    "{name}: {count} spans, busy {busy}, {share} of the trace",
+    "{name}：{count} 个 Span，忙碌 {busy}，占追踪的 {share}",
+  ],
+  "trace.graph.by": ["Nodes are", "节点为"],
+  "trace.graph.by.name": ["By span name", "按 Span 名称"],
+  "trace.graph.by.service": ["By service", "按服务"],
+  "trace.graph.by.path": ["By call path", "按调用路径"],
+  "trace.graph.self": ["self {duration}", "自身 {duration}"],
+  "trace.graph.label": ["Call graph of {nodes} nodes and {edges} edges", "{nodes} 个节点、{edges} 条边的调用图"],
+  "trace.graph.edge": ["{count} call, {total} in all|{count} calls, {total} in all", "{count} 次调用，共 {total}"],
+  "trace.graph.hidden": [
+    "The {shown} with most time are drawn; {count} more hold {share} of the self time.",
+    "绘出耗时最多的 {shown} 个；其余 {count} 个占自身耗时的 {share}。",
+  ],
+
   "trace.raw.download": ["Download", "下载"],
   "trace.raw.large": [
     "{count} spans are too many to show as text here. Download the file instead.",
