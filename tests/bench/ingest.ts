@@ -37,7 +37,7 @@ async function number(client: ClickHouseClient, query: string): Promise<number> 
 
 const countSpans = (client: ClickHouseClient): Promise<number> => number(client, "SELECT count() AS n FROM spans");
 
-async function waitFor(check: () => Promise<boolean>, limitMs: number, stepMs = 50): Promise<boolean> {
+export async function waitFor(check: () => Promise<boolean>, limitMs: number, stepMs = 50): Promise<boolean> {
   const untilMs = performance.now() + limitMs;
   while (performance.now() < untilMs) {
     if (await check()) return true;

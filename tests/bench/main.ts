@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [arguments]`: one benchmark, or all of them in turn. Timings compare only within one run on one machine. */
 import { cpus, totalmem } from "node:os";
 import { runAggregatesBench } from "./aggregates.ts";
+import { runDistributedBench } from "./distributed.ts";
 import { runIngestBench } from "./ingest.ts";
 import { runKafkaBench } from "./kafka.ts";
 import { runQueryBench } from "./query.ts";
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   ingest: runIngestBench,
   receive: runReceiveBench,
   kafka: runKafkaBench,
+  distributed: runDistributedBench,
   aggregates: runAggregatesBench,
   query: runQueryBench,
   storage: runStorageBench,

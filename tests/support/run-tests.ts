@@ -32,6 +32,8 @@ if (kafka.missing !== undefined) {
   process.stdout.write(`\n*** NO KAFKA: ${kafka.missing}\n*** The tests that need a broker are skipped.\n\n`);
   if (process.env["CI"] === "true") throw new Error("with CI=true Java 17 and Maven, for Apache Kafka, are required");
 }
+/** Some hundred kills take hours. */
+const FILE_TIMEOUT_MS = (values.full ? 8 * 60 : 15) * 60_000;
 if (values.full) process.env["CALLCHAIN_FAULT_FORM"] = "full";
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -41,7 +43,7 @@ const skipped: string[] = [];
 /** Runs files together, at most so many at once, and counts single tests (suites and files are not counted). */
 async function runFiles(paths: readonly string[], concurrency: number): Promise<void> {
   if (paths.length === 0) return;
-  const stream = run({ files: paths.map((path) => join(root, path)), concurrency, timeout: 15 * 60_000 });
+  const stream = run({ files: paths.map((path) => join(root, path)), concurrency, timeout: FILE_TIMEOUT_MS });
   stream.on("test:pass", ({ name, skip, details }) => {
     if (details.type === "suite") return;
     if (skip === undefined || skip === false) counts.passed += 1;
