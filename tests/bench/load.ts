@@ -65,8 +65,10 @@ function httpSender(url: string, isGzip: boolean, connections: number, { path, t
   const head = `POST ${path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: ${type}\r\n${coding}content-length: `;
   const idle = Array.from({ length: connections }, () => openSocket(hostname, Number(port)));
   return async (body) => {
-    const connection = idle.pop();
+    let connection = idle.pop();
     if (connection === undefined) throw new Error("more requests at once than connections");
+    // A receiver closes what was idle for some seconds.
+    if (connection.socket.destroyed) connection = openSocket(hostname, Number(port));
     connection.socket.cork();
     connection.socket.write(`${head}${body.length}\r\n\r\n`);
     connection.socket.write(body);

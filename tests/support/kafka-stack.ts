@@ -33,16 +33,12 @@ export async function startKafkaStack(): Promise<KafkaStack> {
   const engine = await startEmbeddedClickHouse({ dataDir: dir, address: { host: "127.0.0.1", port: 0 }, log: logger });
   const database = openDatabase({ url: engine.url, role: "writer" });
   await migrate(database, logger);
-  const roles = new Set<StackRole>();
+  const roles = new Set<RoleProcess>();
   return {
     broker,
     engine,
     database,
-    startRole: async (role, config) => {
-      const started = await startRole(role, config, engine.url);
-      roles.add(started);
-      return started;
-    },
+    startRole: (role, config) => startRole(role, config, engine.url, roles),
     stop: async () => {
       await Promise.all([...roles].map((role) => role.kill()));
       await database.close();
@@ -53,11 +49,18 @@ export async function startKafkaStack(): Promise<KafkaStack> {
   };
 }
 
-async function startRole(role: "receive" | "write", config: KafkaConfig, engineUrl: string): Promise<StackRole> {
+/** The process is among `all` from its first moment: one that never says it is ready is ended, too. */
+async function startRole(
+  role: "receive" | "write",
+  config: KafkaConfig,
+  engineUrl: string,
+  all: Set<RoleProcess>,
+): Promise<StackRole> {
   const { kafkaBrokers, kafkaTopic, kafkaDeadLetterTopic, kafkaGroup, kafkaSessionMs } = config;
   const kafka = { kafkaBrokers: kafkaBrokers.join(","), kafkaTopic, kafkaDeadLetterTopic, kafkaGroup, kafkaSessionMs };
   const own = role === "write" ? { clickhouseUrl: engineUrl, clickhouseDatabase: "default" } : {};
   const started = startRoleProcess(role, environmentOf({ logLevel: "warn", ...kafka, ...own }));
+  all.add(started);
   await started.find(/is ready\.\n(?:.*\n)+/);
   return { ...started, otlpHttpUrl: role === "receive" ? await started.find(/ENDPOINT=(\S+)\s+\(http/) : "" };
 }

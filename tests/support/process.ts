@@ -113,7 +113,7 @@ export async function watchCallchain(child: ChildProcess, limitMs = START_LIMIT_
 }
 
 /** Only a test that fails waits this long. */
-const PATIENCE_MS = 240_000;
+export const PATIENCE_MS = 240_000;
 
 /** Asks until the check passes; its last error when patience ends. */
 export async function eventually<T>(check: () => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { variableOf } from "@callchain/schemas/runtime/config.ts";
-import { CLI } from "./process.ts";
+import { CLI, PATIENCE_MS } from "./process.ts";
 
 export type RoleEnvironment = Readonly<Record<string, string>>;
 
@@ -56,7 +56,7 @@ export function startRoleProcess(role: "receive" | "write" | "query", environmen
   child.once("close", () => process.off("exit", onExit));
   const closed = once(child, "close").then(() => onChange());
   const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  const find = async (pattern: RegExp, limitMs = 60_000): Promise<string> => {
+  const find = async (pattern: RegExp, limitMs = PATIENCE_MS): Promise<string> => {
     const untilMs = Date.now() + limitMs;
     for (;;) {
       const found = pattern.exec(output);
