@@ -5,7 +5,9 @@
 import process from "node:process";
 import type { KafkaConfig } from "@callchain/collector/log/kafka/settings.ts";
 import { startKafkaStack, type KafkaStack, type StackRole } from "../support/kafka-stack.ts";
-import { SENDER_CORE, startLoad, SYSTEM_CORE, waitFor } from "./ingest.ts";
+import { waitFor } from "./ingest.ts";
+import { startLoad } from "./peers/load-process.ts";
+import { SENDER_CORE, SYSTEM_CORE } from "./peers/system.ts";
 import { cpuSecondsOf, pin, rssBytesOf } from "./proc.ts";
 
 const PARTITIONS = 6;
