@@ -99,6 +99,7 @@ async function measureCatchUp(stack: KafkaStack, config: KafkaConfig): Promise<v
   pin([pidOf(writer)], SYSTEM_CORE);
   const load = { url: receiver.otlpHttpUrl, protocol: "http", spansPerRequest: 512, connections: 16 } as const;
   const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const storedBefore = await storedOf(stack);
   const sentFromMs = performance.now();
   const sending = startLoad({ ...load, seconds: OUTAGE_SECONDS * 4, spansPerSecond: OUTAGE_SPANS_PER_SECOND });
   await pause(OUTAGE_SECONDS / 2);
@@ -109,7 +110,8 @@ async function measureCatchUp(stack: KafkaStack, config: KafkaConfig): Promise<v
   const before = await storedOf(stack);
   const startMs = performance.now();
   const isCaughtUp = async (): Promise<boolean> =>
-    (await storedOf(stack)) >= ((performance.now() - sentFromMs) / 1000 - BEHIND_SECONDS) * OUTAGE_SPANS_PER_SECOND;
+    (await storedOf(stack)) - storedBefore >=
+    ((performance.now() - sentFromMs) / 1000 - BEHIND_SECONDS) * OUTAGE_SPANS_PER_SECOND;
   const caughtUp = await watch([pidOf(writer)], () => waitFor(isCaughtUp, LIMIT_MS, 100));
   const seconds = (performance.now() - startMs) / 1000;
   const perSecond = ((await storedOf(stack)) - before) / seconds;
