@@ -105,6 +105,15 @@ export const queryParam = {
       absent: () => fallback,
       parse: (text) => (/^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined),
     }),
+  /** null where absent. */
+  optionalWholeNumber: (max: number, description: string): Param<number | null> =>
+    single<number | null>({
+      description,
+      accepted: `a whole number from 0 to ${max}`,
+      schema: { type: "integer", minimum: 0, maximum: max },
+      absent: () => null,
+      parse: (text) => (/^\d{1,15}$/.test(text) && Number(text) <= max ? Number(text) : undefined),
+    }),
   oneOf: <const T extends string>(values: readonly T[], fallback: T, description: string): Param<T> =>
     single<T>({
       description,

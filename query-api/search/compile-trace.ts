@@ -41,11 +41,11 @@ export function splitFigures(items: readonly Expression[]): { figures: FigureCom
 /** Eight zero bytes: the parent of a span that has none. */
 export const NO_PARENT = "toFixedString('\\0\\0\\0\\0\\0\\0\\0\\0', 8)";
 const START = "toUnixTimestamp64Nano(start)";
-/** Tells a span from its copies, which are equal in it. */
-const SPAN = "span_id, kind, start, duration_nano";
+/** Tells a span from its copies, which are equal in it. Sets of numbers take a third of the time that sets of tuples or bytes take. */
+const SPAN = "cityHash64(span_id, kind, start, duration_nano)";
 const ROOTS = `uniqExactIf(${SPAN}, parent_span_id = ${NO_PARENT})`;
-const PARENTS = `groupUniqArrayIf(parent_span_id, parent_span_id != ${NO_PARENT})`;
-const MISSING = `length(${PARENTS}) - length(arrayIntersect(${PARENTS}, groupUniqArray(span_id)))`;
+const PARENTS = `groupUniqArrayIf(reinterpretAsUInt64(parent_span_id), parent_span_id != ${NO_PARENT})`;
+const MISSING = `length(${PARENTS}) - length(arrayIntersect(${PARENTS}, groupUniqArray(reinterpretAsUInt64(span_id))))`;
 
 /** All of them hold. `figures` has at least one. */
 export function compileTraceFigures(figures: readonly FigureComparison[], context: CompileContext): string {

@@ -6,7 +6,15 @@ import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { Bindings, compileText } from "./bindings.ts";
 import { compileAttribute, isServiceName, type CompileContext } from "./compile-attribute.ts";
 import { NO_PARENT, compileTraceFigures, isTraceFigure, splitFigures, type TraceFigure } from "./compile-trace.ts";
-import { unreachable, type Comparison, type Expression, type IntrinsicName, type Literal, type Query } from "./query.ts";
+import {
+  unreachable,
+  type Comparison,
+  type Expression,
+  type Field,
+  type IntrinsicName,
+  type Literal,
+  type Query,
+} from "./query.ts";
 
 export interface CompiledQuery {
   /** A condition over the columns of `spans`, without WHERE; `1` for `{}`. */
@@ -32,14 +40,19 @@ export function compileQuery(query: Query, options: CompileOptions = {}): Compil
 }
 
 /** Whether some attribute may be the span's or the resource's: then it pays to know the resources' keys first. */
-export function asksForAnyScope({ expression }: Query): boolean {
-  const within = (item: Expression): boolean =>
-    item.kind === "compare"
-      ? item.field.kind === "attribute" && item.field.scope === "any"
-      : item.kind === "not"
-        ? within(item.item)
-        : item.items.some(within);
-  return expression !== null && within(expression);
+export function asksForAnyScope(query: Query): boolean {
+  return listFields(query).some((field) => field.kind === "attribute" && field.scope === "any");
+}
+
+/** Whether traces as a whole are asked for: then every trace in the scope has to be read. */
+export function asksForTraces(query: Query): boolean {
+  return listFields(query).some((field) => field.kind === "intrinsic" && isTraceFigure(field.name));
+}
+
+function listFields({ expression }: Query): Field[] {
+  const within = (item: Expression): Field[] =>
+    item.kind === "compare" ? [item.field] : item.kind === "not" ? within(item.item) : item.items.flatMap(within);
+  return expression === null ? [] : within(expression);
 }
 
 /** Whether the condition can be evaluated on spans at hand for next to nothing: no attributes, no events, no sub-selects. */

@@ -2,7 +2,7 @@
 import type { Plan } from "./plan.ts";
 import { fieldNumber, filterNumber } from "./plan.ts";
 import { unreachable, type Comparison, type Expression, type Literal } from "./query.ts";
-import { RELATIONS, type Spanset, type Stage, type TraceQuery } from "./trace-query.ts";
+import { RELATIONS, type Relation, type Spanset, type Stage, type TraceQuery } from "./trace-query.ts";
 
 /** The spans of one trace by position, copies left out. */
 export interface TraceSpans {
@@ -97,7 +97,7 @@ class Evaluation {
   }
 
   /** The spans that are in this relation to some span of the set. */
-  #reach(from: SpanSet, relation: keyof typeof INVERSE): SpanSet {
+  #reach(from: SpanSet, relation: Relation): SpanSet {
     switch (relation) {
       case "child":
         return this.#below(from, false);
@@ -221,13 +221,13 @@ class Evaluation {
   }
 }
 
-const INVERSE = {
+const INVERSE: Readonly<Record<Relation, Relation>> = {
   child: "parent",
   parent: "child",
   descendant: "ancestor",
   ancestor: "descendant",
   sibling: "sibling",
-} as const;
+};
 
 function positionsOf(set: SpanSet): number[] {
   const positions: number[] = [];

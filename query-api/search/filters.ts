@@ -2,7 +2,17 @@
 import type { StatusCode } from "@callchain/schemas/span/span.ts";
 import { untypedMeanings } from "./comparison.ts";
 import { parseField } from "./parse-expression.ts";
-import { attribute, compare, intrinsic, joinExpressions, joinQueries, type Expression, type Field, type Query } from "./query.ts";
+import {
+  attribute,
+  compare,
+  intrinsic,
+  joinExpressions,
+  joinQueries,
+  type Expression,
+  type Field,
+  type IntrinsicName,
+  type Query,
+} from "./query.ts";
 
 /** One `attribute=` parameter: the key may carry a scope (`span.`, `resource.`), none means span or resource. */
 export interface AttributeFilter {
@@ -18,6 +28,21 @@ export interface Filters {
   readonly minDuration: bigint | null;
   readonly maxDuration: bigint | null;
   readonly status: StatusCode | null;
+}
+
+/** What a whole trace is held to, over its spans in the time range. */
+export interface TraceFilters {
+  readonly minTraceDuration: bigint | null;
+  readonly maxTraceDuration: bigint | null;
+  readonly minSpans: number | null;
+  readonly maxSpans: number | null;
+  readonly minServices: number | null;
+  readonly maxServices: number | null;
+  readonly minErrors: number | null;
+  readonly maxErrors: number | null;
+  readonly complete: "true" | "false" | null;
+  /** Traces without a root, or with spans whose parent is not there. */
+  readonly missing: "root" | "parent" | null;
 }
 
 export const ATTRIBUTE_FILTER_ACCEPTED = "key=value, e.g. http.route=/cart or resource.k8s.pod.name=web-1";
@@ -46,6 +71,29 @@ export function buildFilterQuery(filters: Filters): Query {
     items.push(compare(intrinsic("duration"), "<=", { type: "duration", value: filters.maxDuration }));
   const structured: Query = { expression: joinExpressions("and", items) };
   return filters.q === null ? structured : joinQueries(structured, filters.q);
+}
+
+export function buildTraceFilterQuery(filters: TraceFilters): Query {
+  const items: Expression[] = [];
+  const bound = (name: IntrinsicName, comparison: ">=" | "<=", value: bigint | number | null): void => {
+    if (value === null) return;
+    const literal = { type: typeof value === "bigint" ? "duration" : "int", value: BigInt(value) } as const;
+    items.push(compare(intrinsic(name), comparison, literal));
+  };
+  bound("traceDuration", ">=", filters.minTraceDuration);
+  bound("traceDuration", "<=", filters.maxTraceDuration);
+  bound("trace:spanCount", ">=", filters.minSpans);
+  bound("trace:spanCount", "<=", filters.maxSpans);
+  bound("trace:serviceCount", ">=", filters.minServices);
+  bound("trace:serviceCount", "<=", filters.maxServices);
+  bound("trace:errorCount", ">=", filters.minErrors);
+  bound("trace:errorCount", "<=", filters.maxErrors);
+  if (filters.complete !== null) {
+    items.push(compare(intrinsic("trace:complete"), "=", { type: "bool", value: filters.complete === "true" }));
+  }
+  if (filters.missing === "root") items.push(compare(intrinsic("trace:rootCount"), "=", { type: "int", value: 0n }));
+  if (filters.missing === "parent") items.push(compare(intrinsic("trace:missingParentCount"), ">", { type: "int", value: 0n }));
+  return { expression: joinExpressions("and", items) };
 }
 
 function attributeExpression(field: Field, value: string): Expression[] {

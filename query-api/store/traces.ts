@@ -5,7 +5,7 @@
 import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
-import { asksForAnyScope, compileQuery, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
+import { asksForAnyScope, asksForTraces, compileQuery, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
@@ -47,13 +47,18 @@ const KEY_PLACEHOLDER: Readonly<Record<TraceSort, string>> = {
 /** As a number, for the answer. */
 const KEY_NUMBER: Readonly<Record<TraceSort, string>> = { newest: "toUnixTimestamp64Nano(start)", slowest: "duration_nano" };
 
-/** A query of one spanset is answered by SQL alone; one that relates spans or has a pipeline, by looking at candidate traces. */
+/**
+ * A query about spans alone is answered by SQL; one that relates spans, has a pipeline or asks for traces as a whole, by looking at
+ * candidate traces.
+ */
 export async function findTraces(question: TraceQuestion, asking: Asking): Promise<TracePage> {
   const query = asSpanQuery(question.query);
-  return query === null ? await findByPipeline(question, asking) : await findBySpans({ ...question, query }, asking);
+  return query === null || asksForTraces(query)
+    ? await findByEvaluation(question, asking)
+    : await findBySpans({ ...question, query }, asking);
 }
 
-async function findByPipeline(question: TraceQuestion, asking: Asking): Promise<TracePage> {
+async function findByEvaluation(question: TraceQuestion, asking: Asking): Promise<TracePage> {
   const startedMs = performance.now();
   const { range, sort, limit, after } = question;
   const plan = planQuery(question.query);

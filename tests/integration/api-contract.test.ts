@@ -72,6 +72,8 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
     "sort=slowest&limit=3",
     `q=${encodeURIComponent('{ resource.service.name = "checkout" && status = error }')}`,
     "service=nobody",
+    `q=${encodeURIComponent("{ kind = server } >> { } | by(resource.service.name) | select(span.http.route)")}`,
+    "complete=true&minServices=2",
   ],
   "/api/v1/traces/{id}": ["view=tree", "view=otlp"],
   "/api/v1/latency": ["by=service", "by=resource.service.version&p=50,99.9&step=10m", "service=nobody"],

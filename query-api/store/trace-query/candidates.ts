@@ -2,20 +2,20 @@
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { compileQuery, type CompiledQuery } from "../../search/compile.ts";
 import { isAlways, type Formula, type Plan } from "../../search/plan.ts";
-import { IN_RANGE, instantSql, rangeParams, type Asking, type TimeRange } from "../range.ts";
+import { instantSql, type Asking, type TimeRange } from "../range.ts";
 import type { TraceKey, TraceSort } from "../trace-keys.ts";
 
 export interface CandidateQuestion {
   readonly plan: Plan;
   readonly sort: TraceSort;
-  /** The whole question's, which what is asked of a trace as a whole is held to. */
-  readonly scope: TimeRange;
   /** Where the spans that are found start. */
   readonly window: TimeRange;
-  /** Where the spans that they need beside them start. */
+  /** Where the spans that they need beside them start, and what is asked of their traces as a whole is held to. */
   readonly around: TimeRange;
-  /** Candidates that stand behind it alone; spans before it are not looked at. */
-  readonly after: TraceKey | null;
+  /** Spans with a better key are not looked at: no trace that is still wanted has its best span among them. */
+  readonly keyMax: bigint | null;
+  /** Candidates that stand behind it alone: the last of the answer to the same question before. */
+  readonly behind: TraceKey | null;
   readonly resourceKeys: ReadonlySet<string> | null;
   readonly countMax: number;
   readonly timeoutMs: number;
@@ -40,38 +40,37 @@ interface CandidateRow {
  */
 const SETTINGS = { use_index_for_in_with_subqueries_max_values: 200 };
 
+const IS_AROUND = `start >= ${instantSql("aroundFrom")} AND start < ${instantSql("aroundTo")}`;
+
 const KEY_SQL: Readonly<Record<TraceSort, string>> = { newest: "toUnixTimestamp64Nano(start)", slowest: "duration_nano" };
 
 export async function findCandidates(
   question: CandidateQuestion,
   { database, signal }: Asking,
 ): Promise<{ candidates: Candidate[]; scan: ScanFigures }> {
-  const { plan, sort, window, after } = question;
+  const { plan, sort, window, keyMax, behind } = question;
   const filters = compileFilters(question);
   const found = compileFormula(plan.found, (filter) => filters[filter]?.where ?? "0");
   const needed = compileNeeded(question, filters);
-  const cursor =
-    after === null
-      ? ""
-      : `HAVING (best, trace_id) < ({afterKey:${sort === "newest" ? "Int64" : "UInt64"}}, toFixedString(unhex({afterId:String}), 16))`;
-  const bound =
-    after === null ? "" : sort === "newest" ? `AND start <= ${instantSql("afterKey")}` : "AND duration_nano <= {afterKey:UInt64}";
+  const keyType = sort === "newest" ? "Int64" : "UInt64";
+  const bound = keyMax === null ? "1" : `${KEY_SQL[sort]} <= {keyMax:${keyType}}`;
+  const isBehind = `(best, trace_id) < ({behindKey:${keyType}}, toFixedString(unhex({behindId:String}), 16))`;
   const { rows, scan } = await database.query<CandidateRow>(
     `SELECT lower(hex(trace_id)) AS id, max(${KEY_SQL[sort]}) AS best,
        toUnixTimestamp64Nano(min(start)) AS first, toUnixTimestamp64Nano(max(start)) AS last
      FROM spans
-     WHERE start >= ${instantSql("windowFrom")} AND start < ${instantSql("windowTo")} ${bound} AND ${found} AND ${needed}
-     GROUP BY trace_id ${cursor}
+     WHERE start >= ${instantSql("windowFrom")} AND start < ${instantSql("windowTo")} AND ${bound} AND ${found} AND ${needed}
+     GROUP BY trace_id ${behind === null ? "" : `HAVING ${isBehind}`}
      ORDER BY best DESC, trace_id DESC LIMIT ${question.countMax}`,
     {
       params: Object.assign(
         {
-          ...rangeParams(question.scope),
           windowFrom: window.from.toString(),
           windowTo: window.to.toString(),
           aroundFrom: question.around.from.toString(),
           aroundTo: question.around.to.toString(),
-          ...(after === null ? {} : { afterKey: after.key.toString(), afterId: after.traceId }),
+          ...(keyMax === null ? {} : { keyMax: keyMax.toString() }),
+          ...(behind === null ? {} : { behindKey: behind.key.toString(), behindId: behind.traceId }),
         },
         ...filters.map(({ params }) => params),
       ),
@@ -90,7 +89,7 @@ export async function findCandidates(
 }
 
 function compileFilters({ plan, resourceKeys }: CandidateQuestion): CompiledQuery[] {
-  const options = { traceScope: IN_RANGE, ...(resourceKeys === null ? {} : { resourceKeys }) };
+  const options = { traceScope: IS_AROUND, ...(resourceKeys === null ? {} : { resourceKeys }) };
   return plan.filters.map((query, at) => compileQuery(query, { ...options, prefix: `f${at}x` }));
 }
 
@@ -105,7 +104,7 @@ function compileNeeded({ plan }: CandidateQuestion, filters: readonly CompiledQu
   const met = new Set(itemsOf(plan.found).map((item) => JSON.stringify(item)));
   const rest = itemsOf(plan.needed).filter((item) => !met.has(JSON.stringify(item)));
   const elsewhere = (filter: number): string =>
-    `trace_id IN (SELECT trace_id FROM spans WHERE start >= ${instantSql("aroundFrom")} AND start < ${instantSql("aroundTo")} AND ${filters[filter]?.where ?? "0"})`;
+    `trace_id IN (SELECT trace_id FROM spans WHERE ${IS_AROUND} AND ${filters[filter]?.where ?? "0"})`;
   return compileFormula({ kind: "and", items: rest.filter((item) => !isAlways(item)) }, elsewhere);
 }
 

@@ -118,15 +118,15 @@ class Search {
 
   /** "page": there are enough. "limit": more was to be looked at than may be. null: the window is done. */
   async #searchWindow(window: TimeRange): Promise<"page" | "limit" | null> {
-    const { sort } = this.#search;
-    for (let after = this.#search.after; ;) {
+    const { sort, after } = this.#search;
+    for (let behind: TraceKey | null = null; ;) {
       const { candidates, scan } = await findCandidates(
         {
           ...this.#search,
-          scope: this.#search.range,
           window,
           around: sort === "slowest" ? this.#search.range : this.#near(window),
-          after,
+          keyMax: after?.key ?? null,
+          behind,
           countMax: CANDIDATE_COUNT_MAX,
           timeoutMs: Math.max(1_000, this.#timeLeftMs()),
         },
@@ -138,7 +138,7 @@ class Search {
       if (stopped !== null) return stopped;
       const last = candidates.at(-1);
       if (last === undefined || candidates.length < CANDIDATE_COUNT_MAX) break;
-      after = last;
+      behind = last;
     }
     if (sort === "newest") this.#reached = { key: window.from, traceId: FIRST_ID };
     return this.#isPageFull() ? "page" : null;
