@@ -24,7 +24,11 @@ function takeDay(): bigint {
   return day;
 }
 
-async function askGraph(from: bigint, to: bigint, more: Record<string, string | number | bigint> = {}): Promise<DependenciesAnswer> {
+async function askGraph(
+  from: bigint,
+  to: bigint,
+  more: Record<string, string | number | bigint> = {},
+): Promise<DependenciesAnswer> {
   const reply = await stack.ask("/dependencies", { from, to, ...more });
   assert.equal(reply.status, 200, JSON.stringify(reply.body));
   return DependenciesAnswer.parse(reply.body);
