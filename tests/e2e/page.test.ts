@@ -1,8 +1,6 @@
 /** What a person does: an exporter is pointed at Callchain, the page is opened, the call is found and read. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -10,6 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { Shop } from "@callchain/deploy/demo/demo.ts";
 import { sendSpans } from "@callchain/deploy/demo/sender.ts";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
+import { seriousFaults } from "../support/axe.ts";
 import { openBrowser, openPage, skipWithoutBrowser } from "../support/browser.ts";
 import { ROOT, eventually, getJson, makeTempDir, removeDir, startCallchain } from "../support/process.ts";
 import type { CallchainProcess } from "../support/process.ts";
@@ -145,7 +144,6 @@ test("the demo's shop: services, N+1, retries, missing parent and the map", { sk
   assert.deepEqual(faults, []);
 });
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PAGES = ["/", "/search", "/map", "/service/checkout", "/trace/{id}"];
 
 for (const colorScheme of ["light", "dark"] as const) {
@@ -173,14 +171,4 @@ for (const colorScheme of ["light", "dark"] as const) {
       },
     );
   }
-}
-
-/** axe-core's serious and critical findings, as `rule: where`. The script is evaluated as a debugger would, past the page's CSP. */
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found: unknown = await page.evaluate(`axe.run().then(({ violations }) => violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => id + ": " + nodes.map(({ target }) => target.join(" ")).slice(0, 3).join(", ")))`);
-  assert.ok(Array.isArray(found));
-  return found.map(String);
 }

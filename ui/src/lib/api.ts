@@ -3,6 +3,7 @@
  * because page and API are served by the same process in the same version.
  */
 import type { DiffAnswer, TraceLinksAnswer } from "@callchain/schemas/api/analysis.ts";
+import type { ExemplarsAnswer, HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
 import type {
   AttributesAnswer,
   AttributeValuesAnswer,
@@ -109,6 +110,8 @@ export function openApi(baseUrl: string) {
       getJson<TraceLinksAnswer>(`/traces/${segment(traceId)}/links`, {}, signal),
     getDiff: (params: ApiParams, signal?: AbortSignal) => getJson<DiffAnswer>("/diff", params, signal),
     getLatency: (params: ApiParams, signal?: AbortSignal) => getJson<LatencyAnswer>("/latency", params, signal),
+    getHeatmap: (params: ApiParams, signal?: AbortSignal) => getJson<HeatmapAnswer>("/heatmap", params, signal),
+    findExemplars: (params: ApiParams, signal?: AbortSignal) => getJson<ExemplarsAnswer>("/exemplars", params, signal),
     getDependencies: (params: ApiParams, signal?: AbortSignal) => getJson<DependenciesAnswer>("/dependencies", params, signal),
     listAttributes: (params: ApiParams, signal?: AbortSignal) => getJson<AttributesAnswer>("/attributes", params, signal),
     listAttributeValues: (key: string, params: ApiParams, signal?: AbortSignal) =>

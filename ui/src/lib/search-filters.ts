@@ -2,6 +2,7 @@
  * What the search page asks for, as its URL says it. The names are those of `GET /api/v1/traces`, so that an address of the page and a
  * request of the API differ only in the path.
  */
+import type { ApiParams } from "./api.ts";
 import type { ParamChanges } from "./route.ts";
 
 type SearchSort = "newest" | "slowest";
@@ -69,6 +70,12 @@ export function filterChanges(filters: SearchFilters): ParamChanges {
     limit: filters.limit === NO_FILTERS.limit ? null : `${filters.limit}`,
     cursor: null,
   };
+}
+
+/** For every endpoint that takes a search: the parameters that narrow it. */
+export function filterParams(filters: SearchFilters): ApiParams {
+  const { q, service, name, attributes: attribute, minDuration, maxDuration, status } = filters;
+  return { q, service, name, attribute, minDuration, maxDuration, status };
 }
 
 /** True when any span of the range would match. */

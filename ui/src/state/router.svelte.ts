@@ -51,6 +51,11 @@ class Router {
     return hrefOf(route, changeParams(new URLSearchParams(), { ...range, ...changes }));
   }
 
+  /** The address of this page with some of the query string changed. */
+  here(changes: ParamChanges): string {
+    return hrefOf(this.#route, changeParams(this.params, changes));
+  }
+
   /** Follows the history's back and forward and plain clicks on links of this site. Call once. */
   start(): void {
     addEventListener("popstate", () => {

@@ -2,6 +2,7 @@
  * Every text of the UI, in English and Chinese, as `key: [English, Chinese]`. `{name}` is filled in; `one|many` gives English its
  * singular for `{count}` 1. Words: trace 追踪, call chain 调用链, service 服务; Span stays Span.
  */
+import { HELP_TEXTS } from "./help.ts";
 import { LIVE_TEXTS } from "./live.ts";
 import { MAP_TEXTS } from "./map.ts";
 import { SEARCH_TEXTS } from "./search.ts";
@@ -15,6 +16,7 @@ export type TextValues = Readonly<Record<string, string | number>>;
 
 export const TEXTS = {
   ...SHELL_TEXTS,
+  ...HELP_TEXTS,
   ...SERVICES_TEXTS,
   ...SEARCH_TEXTS,
   ...MAP_TEXTS,

@@ -35,8 +35,8 @@ export const SERVICES_TEXTS = {
     "此进程只负责查询；Span 由运行在别处的 Callchain 采集器接收。",
   ],
   "ingest.counts": [
-    "{accepted} spans accepted, {rejected} spans rejected, {refused} requests refused since start",
-    "启动以来：接收 {accepted} 个 Span，拒绝 {rejected} 个 Span，拒绝 {refused} 个请求",
+    "Since start: spans accepted {accepted}, spans rejected {rejected}, requests refused {refused}",
+    "启动以来：接收 Span {accepted}，拒绝 Span {rejected}，拒绝请求 {refused}",
   ],
   "ingest.rejection": [
     "The last refused request ({ago}, OTLP/{transport}, status {status}): {reason}",
@@ -48,6 +48,11 @@ export const SERVICES_TEXTS = {
   "service.latency": ["Latency", "延迟"],
   "service.traffic": ["Calls and errors", "调用与错误"],
   "service.spanNames": ["Span names", "Span 名称"],
+  "service.callers": ["Callers", "调用方"],
+  "service.callees": ["Callees", "被调用方"],
+  "service.callers.empty": ["Nothing calls it in this time range", "这段时间内没有调用方"],
+  "service.callees.empty": ["It calls nothing in this time range", "这段时间内没有调用其他服务"],
+  "service.column.peer": ["From or to", "来源或目标"],
   "service.versions": ["Versions", "版本"],
   "service.instances": ["Instances", "实例"],
   "service.noValues": ["none were sent", "未发送"],
@@ -61,6 +66,8 @@ export const SERVICES_TEXTS = {
   "chart.count": ["Calls", "调用"],
   "chart.errors": ["Errors", "错误"],
   "chart.noCalls": ["no calls", "无调用"],
+  "chart.exemplar": ["Example trace: {duration} at {time}", "示例追踪：{time}，{duration}"],
+  "chart.exemplar.error": ["Failed example trace: {duration} at {time}", "失败的示例追踪：{time}，{duration}"],
   "chart.table": ["As a table", "以表格显示"],
   "chart.time": ["Time", "时间"],
 } as const;

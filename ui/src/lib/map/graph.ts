@@ -1,8 +1,9 @@
 /**
- * Which part of the service graph is drawn. Up to 60 nodes everything; up to 200 the traffic backbone; above that services are grouped by
- * the first word of their name and one group is open at a time. Focus on a node always works. Every edge that is left out is counted.
+ * Which part of the service graph is drawn. Up to 60 nodes everything; up to 200 the traffic backbone, with calls to hubs as badges; above
+ * that services are grouped by the first word of their name and one group is open at a time. Focus on a node always works. Every edge that is left out is counted.
  */
 import type { DependencyEdge, DependencyNode } from "@callchain/schemas/api/catalog.ts";
+import { splitHubs } from "./hubs.ts";
 
 type MapNodeKind = DependencyNode["kind"] | "group";
 
@@ -52,6 +53,9 @@ export interface MapPlan extends MapGraph {
   /** Edges of the graph (of the focus's neighbourhood, when there is one) that are not drawn, neither alone nor within another. */
   readonly hiddenEdgeCount: number;
   readonly isGrouped: boolean;
+  /** Calls to hubs, by caller: drawn as badges instead of edges. */
+  readonly badges: ReadonlyMap<string, readonly MapEdge[]>;
+  readonly badgeEdgeCount: number;
 }
 
 const DRAW_ALL_NODES_MAX = 60;
@@ -101,16 +105,23 @@ function byId(a: { readonly id: string }, b: { readonly id: string }): number {
 
 export function planMap(graph: MapGraph, choice: MapChoice): MapPlan {
   const { focus, depth, showAll, openGroup } = choice;
-  if (focus !== null && graph.nodes.some(({ id }) => id === focus)) {
-    return { ...neighbourhood(graph, focus, depth), hiddenEdgeCount: 0, isGrouped: false };
-  }
-  if (showAll || graph.nodes.length <= DRAW_ALL_NODES_MAX) return { ...graph, hiddenEdgeCount: 0, isGrouped: false };
+  const whole = { hiddenEdgeCount: 0, isGrouped: false, badges: new Map<string, MapEdge[]>(), badgeEdgeCount: 0 };
+  if (focus !== null && graph.nodes.some(({ id }) => id === focus)) return { ...neighbourhood(graph, focus, depth), ...whole };
+  if (showAll || graph.nodes.length <= DRAW_ALL_NODES_MAX) return { ...graph, ...whole };
   const isGrouped = graph.nodes.length > BACKBONE_NODES_MAX;
   const part = isGrouped ? groupNodes(graph, openGroup) : graph;
-  const edges = backbone(part, Math.ceil(part.nodes.length * BACKBONE_EDGES_PER_NODE));
+  const { badges, edges: others } = splitHubs(part);
+  const edges = backbone({ nodes: part.nodes, edges: others }, Math.ceil(part.nodes.length * BACKBONE_EDGES_PER_NODE));
   const drawn = new Set(edges.map(({ id }) => id));
-  const hiddenEdgeCount = part.edges.reduce((sum, edge) => sum + (drawn.has(edge.id) ? 0 : edge.edgeCount), 0);
-  return { nodes: part.nodes, edges, hiddenEdgeCount, isGrouped };
+  const countOf = (list: readonly MapEdge[]): number => list.reduce((sum, { edgeCount }) => sum + edgeCount, 0);
+  return {
+    nodes: part.nodes,
+    edges,
+    hiddenEdgeCount: countOf(others.filter(({ id }) => !drawn.has(id))),
+    isGrouped,
+    badges,
+    badgeEdgeCount: countOf([...badges.values()].flat()),
+  };
 }
 
 /** The nodes within `depth` hops of `focus`, either way along edges, and every edge between them. */

@@ -1,13 +1,15 @@
 /** The graph as it is to be drawn: texts cut to size and measured, so that the layout leaves room for them. */
-import { formatCountShort, formatDuration, formatPercent, formatRate } from "../../lib/format.ts";
+import { formatChange, formatCountShort, formatDuration, formatPercent, formatRate } from "../../lib/format.ts";
 import { edgeWidths, errorTint, fitText } from "../../lib/map/edge-style.ts";
-import type { MapEdge, MapGraph, MapNode } from "../../lib/map/graph.ts";
+import type { MapEdge, MapNode, MapPlan } from "../../lib/map/graph.ts";
 import type { LayoutRequest } from "../../lib/map/layout.ts";
 
 interface SceneNode {
   readonly node: MapNode;
   readonly title: string;
   readonly detail: string;
+  /** The hubs that it calls, drawn beneath; "" for none. */
+  readonly badge: string;
   readonly width: number;
   readonly height: number;
 }
@@ -17,6 +19,8 @@ interface SceneEdge {
   /** Drawn in red beneath, with a glyph; "" without errors. */
   readonly errors: string;
   readonly p95: string;
+  /** Whether the range that is compared with had no such calls. */
+  readonly isNew: boolean;
   /** 0: no errors, 1: as red as it gets. */
   readonly tint: number;
   readonly strokeWidth: number;
@@ -53,46 +57,81 @@ function measureText(text: string, font: string): number {
   return context.measureText(text).width;
 }
 
-/** `seconds` is the length of the time range; `membersText` words the size of a group. */
-export function buildScene(
-  graph: MapGraph,
-  seconds: number,
-  membersText: (count: number) => string,
-  measure: Measure = measureText,
-): Scene {
-  const widthOf = edgeWidths(graph.edges.map(({ callCount }) => callCount));
-  const isLabelled = graph.edges.length <= LABELLED_EDGES_MAX;
+/** What a scene says in words and figures. */
+export interface SceneWords {
+  /** Length of the time range. */
+  readonly seconds: number;
+  /** The size of a group. */
+  readonly members: (count: number) => string;
+  readonly isNew: string;
+  /** The edges of the range that is compared with; null without one. */
+  readonly before: ReadonlyMap<string, MapEdge> | null;
+}
+
+export function buildScene(plan: MapPlan, words: SceneWords, measure: Measure = measureText): Scene {
+  const widthOf = edgeWidths(plan.edges.map(({ callCount }) => callCount));
+  const isLabelled = plan.edges.length <= LABELLED_EDGES_MAX;
+  const badges = badgeTexts(plan);
   return {
     isLabelled,
-    nodes: graph.nodes.map((node) => sceneNode(node, isLabelled, membersText, measure)),
-    edges: graph.edges.map((edge) => sceneEdge(edge, seconds, widthOf(edge.callCount), measure)),
+    nodes: plan.nodes.map((node) => sceneNode(node, isLabelled, badges.get(node.id) ?? "", words.members, measure)),
+    edges: plan.edges.map((edge) => sceneEdge(edge, words, widthOf(edge.callCount), measure)),
   };
 }
 
-function sceneNode(node: MapNode, isLabelled: boolean, membersText: (count: number) => string, measure: Measure): SceneNode {
+const BADGE_NAMES_MAX = 2;
+
+/** `→ auth, config +1` on callers of hubs, `← 45` on the hubs. */
+function badgeTexts({ badges, nodes }: MapPlan): Map<string, string> {
+  const names = new Map(nodes.map(({ id, name }) => [id, name]));
+  const texts = new Map<string, string>();
+  const callers = new Map<string, number>();
+  for (const [caller, edges] of badges) {
+    const called = [...edges].sort((a, b) => b.callCount - a.callCount).map(({ callee }) => names.get(callee) ?? callee);
+    const rest = called.length - BADGE_NAMES_MAX;
+    texts.set(caller, `→ ${called.slice(0, BADGE_NAMES_MAX).join(", ")}${rest > 0 ? ` +${rest}` : ""}`);
+    for (const { callee } of edges) callers.set(callee, (callers.get(callee) ?? 0) + 1);
+  }
+  for (const [hub, count] of callers) texts.set(hub, [`← ${count}`, texts.get(hub) ?? ""].join(" ").trim());
+  return texts;
+}
+
+function sceneNode(
+  node: MapNode,
+  isLabelled: boolean,
+  badgeWhole: string,
+  membersText: (count: number) => string,
+  measure: Measure,
+): SceneNode {
   const title = fitText(node.name === "" ? "–" : node.name, NODE_TEXT_MAX, (text) => measure(text, "600 12px"));
   const errors = node.errorCount > 0 ? ` · ⚠ ${formatPercent(node.errorCount / Math.max(1, node.spanCount), 2)}` : "";
   const figures = node.kind === "group" ? membersText(node.memberCount) : `${formatCountShort(node.spanCount)}${errors}`;
   const detail = isLabelled || node.kind === "group" ? figures : "";
-  const textWidth = Math.max(measure(title, "600 12px"), measure(detail, "11px"));
+  const badge = fitText(badgeWhole, NODE_TEXT_MAX, (text) => measure(text, "11px"));
+  const textWidth = Math.max(measure(title, "600 12px"), measure(detail, "11px"), measure(badge, "11px"));
   return {
     node,
     title,
     detail,
+    badge,
     width: Math.ceil(textWidth) + NODE_FRAME,
-    height: detail === "" ? NODE_HEIGHT_BARE : NODE_HEIGHT,
+    height: (detail === "" ? NODE_HEIGHT_BARE : NODE_HEIGHT) + (badge === "" ? 0 : LINE_HEIGHT),
   };
 }
 
-function sceneEdge(edge: MapEdge, seconds: number, strokeWidth: number, measure: Measure): SceneEdge {
-  const rate = formatRate(edge.callCount, seconds);
+function sceneEdge(edge: MapEdge, words: SceneWords, strokeWidth: number, measure: Measure): SceneEdge {
+  const other = words.before?.get(edge.id);
+  const isNew = words.before !== null && other === undefined;
+  const change = other === undefined ? null : formatChange(edge.p95Nano, other.p95Nano);
+  const rate = `${formatRate(edge.callCount, words.seconds)}${isNew ? ` · ${words.isNew}` : ""}`;
   const errors = edge.errorCount > 0 ? `⚠ ${formatPercent(edge.errorCount / edge.callCount, 2)}` : "";
-  const p95 = `p95 ${formatDuration(edge.p95Nano)}`;
+  const p95 = `p95 ${formatDuration(edge.p95Nano)}${change === null || change === "±0%" ? "" : ` ${change}`}`;
   return {
     edge,
     rate,
     errors,
     p95,
+    isNew,
     tint: errorTint(edge),
     strokeWidth,
     labelWidth: Math.ceil(Math.max(measure(rate, "11px"), measure(p95, "11px"), measure(errors, "600 11px"))) + LABEL_PADDING,

@@ -16,6 +16,11 @@ export function labelOfId(id: string): string {
   return kind === undefined ? nameOfId(id) : `${nameOfId(id)} (${t(`map.kind.${kind}`)})`;
 }
 
+/** `web → cart`. */
+export function edgeNames({ caller, callee }: MapEdge): string {
+  return `${labelOfId(caller)} → ${labelOfId(callee)}`;
+}
+
 export function edgeText(edge: MapEdge, seconds: number): string {
   return t("map.edge", {
     caller: labelOfId(edge.caller),

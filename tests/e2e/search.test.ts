@@ -1,0 +1,135 @@
+/** The search page: a query is written with help, run, refused where it is wrong, and found again by its address. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
+import { seriousFaults } from "../support/axe.ts";
+import { openPage, skipWithoutBrowser } from "../support/browser.ts";
+import type { WatchedPage } from "../support/browser.ts";
+import { openShop } from "../support/shop.ts";
+import type { ShopStack } from "../support/shop.ts";
+
+const skip = skipWithoutBrowser;
+let shop: ShopStack;
+before(async () => {
+  if (skip === false) shop = await openShop();
+});
+after(async () => {
+  if (skip === false) await shop.close();
+});
+
+async function open(path: string, options: Parameters<typeof openPage>[1] = {}): Promise<WatchedPage> {
+  const watched = await openPage(shop.browser, options);
+  await watched.page.goto(shop.callchain.queryUrl + path);
+  return watched;
+}
+
+async function openEditor(page: Page) {
+  await page.locator(".cm-editor").waitFor();
+  return page.getByRole("textbox", { name: "Query" });
+}
+
+test("a query is completed from what the store has seen, and run", { skip }, async () => {
+  const { page, faults, screenshot } = await open("/search");
+  const editor = await openEditor(page);
+  await editor.click();
+  await page.keyboard.type("{ resource.service.na");
+  const options = page.getByRole("listbox").getByRole("option");
+  await options.filter({ hasText: "resource.service.name" }).first().waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type('= "chec');
+  await options.filter({ hasText: "checkout" }).first().waitFor();
+  await screenshot("search-completion");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("&& duration > 1ms");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/q=/);
+  assert.equal(new URL(page.url()).searchParams.get("q"), '{ resource.service.name = "checkout" && duration > 1ms}');
+  await page.getByText("Understood as").waitFor();
+  await page.getByRole("link", { name: "POST /checkout" }).first().waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test("a refused query is marked at its character, and searching goes on once it is mended", { skip }, async () => {
+  const { page, faults } = await open(`/search?q=${encodeURIComponent("{ duration > 1ms && foo bar }")}`);
+  const editor = await openEditor(page);
+  await page.getByText(/was not understood: at character 21/).waitFor();
+  assert.equal(await page.locator(".q-fault").textContent(), "foo");
+  await page.getByText("Nothing was searched").waitFor();
+  assert.deepEqual(await seriousFaults(page), []);
+  await editor.click();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.type("{ status = error }");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Search", exact: true }).click();
+  await page.getByRole("link", { name: "POST /checkout" }).first().waitFor();
+  assert.equal(await page.locator(".q-fault").count(), 0);
+  assert.deepEqual(
+    faults.filter((fault) => !fault.includes("status of 400")),
+    [],
+  );
+});
+
+test("more traces are loaded by the cursor, and the address shows as many", { skip }, async () => {
+  const { page, faults } = await open("/search");
+  const rows = page.locator("table.traces tbody tr");
+  await page.getByText("The first 20 traces").waitFor();
+  await page.getByRole("button", { name: "Load 20 more" }).click();
+  await page.getByText("The first 40 traces").waitFor();
+  assert.equal(await rows.count(), 40);
+  await page.waitForURL(/shown=40/);
+  const again = await open(`/search${new URL(page.url()).search}`);
+  await again.page.getByText("The first 40 traces").waitFor();
+  assert.deepEqual([...faults, ...again.faults], []);
+});
+
+test("the pickers' question becomes a query that can be edited", { skip }, async () => {
+  const { page } = await open("/search?service=payment&status=error");
+  await page.getByRole("button", { name: "Edit as TraceQL" }).click();
+  await page.waitForURL((url) => !url.searchParams.has("service"));
+  const query = new URL(page.url()).searchParams.get("q");
+  assert.equal(query, '{ resource.service.name = "payment" && status = error }');
+  await openEditor(page);
+  await page.getByRole("link", { name: "POST /checkout" }).first().waitFor();
+});
+
+test("aggregates group by any attribute, and a group leads to its traces", { skip }, async () => {
+  const { page, faults, screenshot } = await open("/search?view=aggregates&group=span.http.route&service=api-gateway");
+  await page.getByRole("cell", { name: "/checkout", exact: true }).waitFor();
+  await screenshot("search-aggregates");
+  assert.deepEqual(await seriousFaults(page), []);
+  await page.getByRole("link", { name: "Traces of /checkout", exact: true }).click();
+  await page.waitForURL((url) => url.searchParams.get("q") === '{ span.http.route = "/checkout" }');
+  await page.getByRole("link", { name: "POST /checkout" }).first().waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test("the command palette finds pages, services and traces by the keyboard alone; ? shows the keys", { skip }, async () => {
+  const { page, faults, screenshot } = await open("/search?service=checkout&status=error");
+  const name = page.getByRole("link", { name: "POST /checkout" }).first();
+  await name.waitFor();
+  const traceId = /[0-9a-f]{32}/.exec((await name.getAttribute("href")) ?? "")?.[0] ?? "";
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Help: search" }).waitFor();
+  assert.deepEqual(await seriousFaults(page), []);
+  await page.getByRole("button", { name: "The query language" }).click();
+  await page.getByRole("dialog", { name: "The query language" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+
+  await page.keyboard.press("ControlOrMeta+k");
+  const field = page.getByRole("combobox", { name: /trace id or command/ });
+  await field.fill("invent");
+  await page.getByRole("option", { name: "inventory", exact: true }).waitFor();
+  await screenshot("palette");
+  assert.deepEqual(await seriousFaults(page), []);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/service\/inventory/);
+  await page.keyboard.press("ControlOrMeta+k");
+  await field.fill(traceId.toUpperCase());
+  await page.keyboard.press("Enter");
+  await page.waitForURL(new RegExp(`/trace/${traceId}`));
+  assert.deepEqual(faults, []);
+});
