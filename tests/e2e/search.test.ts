@@ -106,6 +106,40 @@ test("aggregates group by any attribute, and a group leads to its traces", { ski
   assert.deepEqual(faults, []);
 });
 
+for (const colorScheme of ["light", "dark"] as const) {
+  test(
+    `a region of the heatmap is chosen by dragging and by keys, and shows its slowest spans, ${colorScheme}`,
+    { skip },
+    async () => {
+      const { page, faults, screenshot } = await open("/search?view=heatmap&service=checkout", { colorScheme });
+      const plot = page.getByRole("group", { name: /Latency heatmap/ });
+      await plot.waitFor();
+      const box = await plot.boundingBox();
+      assert.ok(box !== null);
+      await page.mouse.move(box.x + 200, box.y + 20);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width - 40, box.y + box.height / 2, { steps: 5 });
+      await page.mouse.up();
+      await page.waitForURL(/brush=\d+,\d+,\d+,\d+/);
+      await page.getByRole("heading", { name: "Slowest of the chosen region" }).waitFor();
+      await page.getByRole("cell", { name: "shop.Checkout/Place" }).first().waitFor();
+      await screenshot(`heatmap-${colorScheme}`);
+      assert.deepEqual(await seriousFaults(page), []);
+      const dragged = page.url();
+      await plot.focus();
+      await page.keyboard.press("Shift+ArrowUp");
+      await page.keyboard.press("ArrowLeft");
+      await page.waitForURL((url) => url.href !== dragged);
+      const again = await open(`/search${new URL(dragged).search}`, { width: 900, locale: "zh-CN", colorScheme });
+      await again.page.getByRole("heading", { name: "所选区域中最慢的" }).waitFor();
+      assert.deepEqual(await seriousFaults(again.page), []);
+      await page.keyboard.press("Escape");
+      await page.waitForURL((url) => !url.searchParams.has("brush"));
+      assert.deepEqual([...faults, ...again.faults], []);
+    },
+  );
+}
+
 test("the command palette finds pages, services and traces by the keyboard alone; ? shows the keys", { skip }, async () => {
   const { page, faults, screenshot } = await open("/search?service=checkout&status=error");
   const name = page.getByRole("link", { name: "POST /checkout" }).first();
@@ -114,7 +148,7 @@ test("the command palette finds pages, services and traces by the keyboard alone
   await page.keyboard.press("?");
   await page.getByRole("dialog", { name: "Help: search" }).waitFor();
   assert.deepEqual(await seriousFaults(page), []);
-  await page.getByRole("button", { name: "The query language" }).click();
+  await page.getByRole("button", { name: "The query language", exact: true }).click();
   await page.getByRole("dialog", { name: "The query language" }).waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });

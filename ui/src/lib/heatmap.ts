@@ -22,7 +22,7 @@ export function heatmapSize({ timesNano, durationBoundsNano }: HeatmapAnswer): H
 /** From 0 (empty) to 1 (the fullest cell), by the logarithm: latencies are spread over orders of magnitude, and so are their counts. */
 export function cellShade(count: number, countMax: number): number {
   if (count <= 0) return 0;
-  return countMax <= 1 ? 1 : 0.12 + 0.88 * (Math.log(count) / Math.log(countMax));
+  return countMax <= 1 ? 1 : 0.22 + 0.78 * (Math.log(count) / Math.log(countMax));
 }
 
 /** The region between two cells, both in it, whichever way it was dragged. */
