@@ -79,11 +79,25 @@ export const HELP_TEXTS = {
     "= != > >= < <=，以及用整值正则匹配的 =~ !~；= nil 表示不存在",
   ],
   "help.traceql.join": ["Joining", "组合"],
-  "help.traceql.join.text": ["&& || ! and parentheses", "&& || ! 和括号"],
+  "help.traceql.join.text": ["{joints} and parentheses", "{joints} 和括号"],
+  "help.traceql.relate": ["Spansets", "Span 集合"],
+  "help.traceql.relate.text": [
+    "{ } && { } both in one trace; { } >> { } descendants, { } > { } children, { } ~ { } siblings, << and < the other way",
+    "{ } && { } 在同一追踪中；{ } >> { } 后代，{ } > { } 子级，{ } ~ { } 同级，<< 和 < 为反向",
+  ],
+  "help.traceql.stages": ["Pipeline", "管道"],
+  "help.traceql.stages.text": [
+    "{pipe} count() > 2, {pipe} avg(duration) > 1s (also min, max, sum), {pipe} by(field), {pipe} select(field)",
+    "{pipe} count() > 2、{pipe} avg(duration) > 1s（还有 min、max、sum）、{pipe} by(字段)、{pipe} select(字段)",
+  ],
   "help.traceql.examples": ["Examples", "示例"],
   "help.traceql.example.slow": ["slow calls of one route", "某个路由的慢调用"],
   "help.traceql.example.failed": ["failed calls of one service", "某个服务的失败调用"],
   "help.traceql.example.either": ["either of two databases, client side only", "两个数据库之一，仅客户端"],
+  "help.traceql.example.below": [
+    "traces where checkout led to more than three failed calls",
+    "checkout 引发三次以上失败调用的追踪",
+  ],
   "help.traceql.example.words": ["the same without braces: a word and an attribute", "不用花括号：一个词和一个属性"],
   "help.traceql.try": ["Try it", "试一试"],
 } as const;

@@ -15,8 +15,8 @@ export type CompletionPlace =
       readonly bare: boolean;
     }
   /** Between two things: an operator. */
-  | { readonly kind: "operator"; readonly after: "field" | "value"; readonly from: number; readonly typed: string }
-  /** After a `|` or a closed spanset. */
+  | { readonly kind: "operator"; readonly after: "field" | "value" | "spanset"; readonly from: number; readonly typed: string }
+  /** After a `|`: a stage. */
   | { readonly kind: "pipeline"; readonly from: number; readonly typed: string };
 
 const COMPARISONS: ReadonlySet<string> = new Set(["=", "!=", ">", "<", ">=", "<=", "=~", "!~"]);
@@ -38,8 +38,7 @@ export function completionPlace(text: string, at: number): CompletionPlace | nul
     return { ...place, ...valuePiece(touching, typed), kind: "value", field: field.text, to: touching?.to ?? at, bare: isBare };
   }
   if (touching?.kind === "string") return null;
-  const depth = braceDepth(before);
-  if (!isBare && depth <= 0 && before.length > 0) return { kind: "pipeline", ...place };
+  if (!isBare && braceDepth(before) <= 0 && last !== undefined) return placeOutside(last, place);
   if (
     last === undefined ||
     last.text === "{" ||
@@ -57,6 +56,13 @@ export function completionPlace(text: string, at: number): CompletionPlace | nul
       : { kind: "operator", after: "value", ...place };
   }
   return null;
+}
+
+/** Outside of braces: a stage after `|`, fields within the parentheses of one, relations and pipes after a spanset. */
+function placeOutside(last: QueryToken, place: { readonly from: number; readonly typed: string }): CompletionPlace | null {
+  if (last.text === "|") return { kind: "pipeline", ...place };
+  if (last.text === "(" || last.text === ",") return { kind: "field", ...place, bare: false };
+  return last.text === "}" && place.typed === "" ? { kind: "operator", after: "spanset", ...place } : null;
 }
 
 function isTypeable(kind: QueryToken["kind"]): boolean {

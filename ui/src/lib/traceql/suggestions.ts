@@ -12,8 +12,19 @@ export interface Suggestion {
   readonly spanCount: number | null;
 }
 
-/** The stages of a pipeline; the caret belongs between the parentheses. */
-const STAGES = ["count()", "avg(duration)", "min(duration)", "max(duration)", "sum(duration)", "by()", "select()"];
+/** The stages of a pipeline, and what is written for each; fields follow in the parentheses of `by` and `select`. */
+const STAGES = [
+  ["count()", "count() > "],
+  ["avg(duration)", "avg(duration) > "],
+  ["max(duration)", "max(duration) > "],
+  ["min(duration)", "min(duration) > "],
+  ["sum(duration)", "sum(duration) > "],
+  ["by()", "by()"],
+  ["select()", "select()"],
+  ["coalesce()", "coalesce() "],
+] as const;
+/** After a spanset: stages, and spansets that must be in the trace too or stand in a relation. */
+const RELATIONS = ["|", "&&", "||", ">>", "<<", ">", "<", "~"];
 const COMPARISONS = ["=", "!=", ">", "<", ">=", "<=", "=~", "!~"];
 const DURATIONS = ["10ms", "100ms", "500ms", "1s", "5s"];
 const SUGGESTIONS_MAX = 60;
@@ -66,15 +77,14 @@ export function isDurationField(field: string): boolean {
 }
 
 export function operatorSuggestions(place: Extract<CompletionPlace, { kind: "operator" }>): Suggestion[] {
-  return place.after === "field"
-    ? COMPARISONS.map((text) => plain("operator", text))
-    : ["&&", "||", "}"].map((text) => plain("operator", text));
+  const texts = { field: COMPARISONS, value: ["&&", "||", "}"], spanset: RELATIONS }[place.after];
+  return texts.map((text) => plain("operator", text));
 }
 
 export function stageSuggestions(place: Extract<CompletionPlace, { kind: "pipeline" }>): Suggestion[] {
   return matching(
-    STAGES.map((text) => plain("function", text)),
-    place.typed.replace(/^\|\s*/, ""),
+    STAGES.map(([label, insert]) => plain("function", label, insert)),
+    place.typed,
   );
 }
 

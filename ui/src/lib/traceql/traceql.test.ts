@@ -100,6 +100,10 @@ describe("what may stand at the caret", () => {
     assert.deepEqual(placeAt("{ duration ^ }"), { kind: "operator", after: "field", from: 11, typed: "" });
     assert.deepEqual(placeAt("{ duration > 5ms ^ }"), { kind: "operator", after: "value", from: 17, typed: "" });
     assert.deepEqual(placeAt("{ duration > 5ms } | co^"), { kind: "pipeline", from: 21, typed: "co" });
+    assert.deepEqual(placeAt("{ } ^"), { kind: "operator", after: "spanset", from: 4, typed: "" });
+    assert.deepEqual(placeAt("{ } | by(^)"), { kind: "field", from: 9, typed: "", bare: false });
+    assert.deepEqual(placeAt("{ } | select(name, span.h^"), { kind: "field", from: 19, typed: "span.h", bare: false });
+    assert.equal(placeAt("{ } | count() > ^"), null);
   });
 
   it("always begins at or before the caret and never throws", () => {

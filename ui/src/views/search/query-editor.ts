@@ -94,7 +94,8 @@ const oneLine = EditorState.transactionFilter.of((transaction) =>
 
 function option(suggestion: Suggestion, to: number): Option {
   const { label, insert, kind, spanCount } = suggestion;
-  const caretIn = insert.indexOf("()") + 1;
+  // The caret goes between parentheses that end the text.
+  const caretIn = insert.endsWith("()") ? insert.length - 1 : 0;
   return {
     label,
     type: kind,
