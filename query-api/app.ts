@@ -5,8 +5,10 @@ import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Histogram, type Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { Failure, messageOf } from "@callchain/schemas/span/errors.ts";
+import type { SpanImporter } from "@callchain/schemas/span/ports.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
 import { SKELETON_MEDIA_TYPE } from "@callchain/schemas/api/skeleton.ts";
+import { LINES_MEDIA_TYPE } from "@callchain/schemas/api/transfer.ts";
 import compression from "compression";
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response } from "express";
 import { guardHost, setSecurityHeaders } from "./app-security.ts";
@@ -22,6 +24,7 @@ export interface AppOptions {
   /** The built page, or null to serve the API only. */
   readonly uiDir: string | null;
   readonly ingest: () => IngestAnswer;
+  readonly importer: SpanImporter | null;
   readonly metrics: Registry;
   readonly logger: Log;
   /** Host names, beside loopback names and plain IP addresses, under which browsers may reach us. */
@@ -32,9 +35,11 @@ export interface AppOptions {
 
 /** Each holds a connection and asks once a second. */
 const TAIL_COUNT_MAX = 16;
+/** Each holds a few requests' worth of memory, and all wait for the same log. */
+const IMPORT_COUNT_MAX = 2;
 
 /** What all requests of one server share. */
-type Shared = Pick<RouteContext, "tails">;
+type Shared = Pick<RouteContext, "tails" | "imports">;
 
 export function buildApp(routes: readonly RouteDefinition[], options: AppOptions): Express {
   const app = express();
@@ -42,9 +47,9 @@ export function buildApp(routes: readonly RouteDefinition[], options: AppOptions
   app.set("etag", false);
   // The routes read the query string themselves: the same text may mean nothing to a parser with nested keys.
   app.set("query parser", false);
-  app.use(setSecurityHeaders, guardHost(options.allowedHosts), compress());
+  app.use(setSecurityHeaders, guardHost(options.allowedHosts), compress(), closeAfterBody);
   const observe = observeRequests(options.metrics);
-  const shared: Shared = { tails: new Slots("live tails", TAIL_COUNT_MAX) };
+  const shared: Shared = { tails: new Slots("live tails", TAIL_COUNT_MAX), imports: new Slots("imports", IMPORT_COUNT_MAX) };
   for (const route of routes) {
     app.all(API_PREFIX + route.path.replaceAll(/\{(\w+)\}/g, ":$1"), observe(route.path), answerRoute(route, options, shared));
   }
@@ -70,14 +75,24 @@ export function buildApp(routes: readonly RouteDefinition[], options: AppOptions
   return app;
 }
 
+/** Beside those that are known to shrink. */
+const COMPRESSED_TYPES: ReadonlySet<string> = new Set([SKELETON_MEDIA_TYPE, LINES_MEDIA_TYPE]);
+
 function compress(): RequestHandler {
   return compression({
     level: 1,
     brotli: { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } },
     filter: (request, response) =>
-      response.getHeader("Content-Type") === SKELETON_MEDIA_TYPE || compression.filter(request, response),
+      COMPRESSED_TYPES.has(String(response.getHeader("Content-Type"))) || compression.filter(request, response),
   });
 }
+
+/** Only an import reads a body: any other is not waited for once the answer is out. */
+const closeAfterBody: RequestHandler = (request, response, next) => {
+  const hasBody = request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+  if (hasBody && request.path !== `${API_PREFIX}/import`) response.set("Connection", "close");
+  next();
+};
 
 function observeRequests(metrics: Registry): (path: string) => RequestHandler {
   const seconds = new Histogram({
@@ -103,9 +118,10 @@ function serveMetrics(metrics: Registry): RequestHandler {
 
 function answerRoute(route: RouteDefinition, options: AppOptions, shared: Shared): RequestHandler {
   return async (request, response) => {
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      response.set("Allow", "GET, HEAD");
-      sendProblem(response, buildHttpProblem(405, `${request.method} is not accepted here; GET and HEAD are`));
+    const accepted = route.method === "GET" ? ["GET", "HEAD"] : [route.method];
+    if (!accepted.includes(request.method)) {
+      response.set("Allow", accepted.join(", "));
+      sendProblem(response, buildHttpProblem(405, `${request.method} is not accepted here; accepted: ${accepted.join(", ")}`));
       return;
     }
     const left = new AbortController();
@@ -133,6 +149,8 @@ function buildContext(request: Request, options: AppOptions, left: AbortSignal):
       const best = request.accepts([...mediaTypes]);
       return typeof best === "string" ? best : null;
     },
+    importer: options.importer,
+    upload: { body: request, contentEncoding: request.get("Content-Encoding")?.toLowerCase() ?? null },
     lastEventId: request.get("Last-Event-ID") ?? null,
   };
 }

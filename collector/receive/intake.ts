@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from "@callchain/schemas/runtime/metric
 import type { OtlpEncoding } from "@callchain/schemas/otlp/response.ts";
 import { scanRequest } from "@callchain/schemas/otlp/scan.ts";
 import { messageOf } from "@callchain/schemas/span/errors.ts";
-import type { SpanLogAppender } from "@callchain/schemas/span/ports.ts";
+import type { ImportedSpans, SpanImporter, SpanLogAppender } from "@callchain/schemas/span/ports.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
 import { ByteBudget, type Lease } from "./budget.ts";
 import { decompress, type ContentCoding } from "./content-encoding.ts";
@@ -40,7 +40,7 @@ type Rejected = { readonly count: number; readonly message: string } | null;
 
 const REASON_LENGTH_MAX = 500;
 
-export class Intake {
+export class Intake implements SpanImporter {
   readonly limits: ReceiveLimits;
   readonly budget: ByteBudget;
   readonly #log: SpanLogAppender;
@@ -74,14 +74,34 @@ export class Intake {
       lease.take(bytes.length);
       bytes = await this.#jsonConverter.convert(bytes);
     }
-    const scanned = scanRequest(bytes);
+    const { rejectedSpanCount: count, rejection } = await this.#append(bytes);
+    if (count === 0) return null;
+    const message = rejection ?? "spans that cannot be stored were left out";
+    this.#note(transport, "partial_success", message);
+    return { count, message };
+  }
+
+  /** As `receive`, for what an operator hands over. */
+  async importJson(request: Uint8Array): Promise<ImportedSpans> {
+    const lease = this.budget.openLease();
+    try {
+      lease.take(2 * request.length);
+      return await this.#append(await this.#jsonConverter.convert(request));
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #append(request: Uint8Array): Promise<ImportedSpans> {
+    const scanned = scanRequest(request);
     if (scanned.spanCount > 0) await this.#log.append(scanned.request);
     this.#acceptedSpanCount += scanned.spanCount;
-    if (scanned.rejectedSpanCount === 0) return null;
-    const message = scanned.rejection ?? "spans that cannot be stored were left out";
     this.#rejectedSpanCount += scanned.rejectedSpanCount;
-    this.#note(transport, "partial_success", message);
-    return { count: scanned.rejectedSpanCount, message };
+    return {
+      acceptedSpanCount: scanned.spanCount,
+      rejectedSpanCount: scanned.rejectedSpanCount,
+      rejection: scanned.rejection,
+    };
   }
 
   /** Counts a request that is refused, and says how. */

@@ -3,7 +3,7 @@ import type { Address } from "@callchain/schemas/runtime/config.ts";
 import { Lifecycle, type Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import type { Registry } from "@callchain/schemas/runtime/metrics.ts";
-import type { SpanLogAppender } from "@callchain/schemas/span/ports.ts";
+import type { SpanImporter, SpanLogAppender } from "@callchain/schemas/span/ports.ts";
 import { Intake, type ReceiveLimits, type ReceiveReport } from "./intake.ts";
 import { startOtlpGrpc } from "./otlp-grpc.ts";
 import { startOtlpHttp } from "./otlp-http.ts";
@@ -23,7 +23,7 @@ export interface ReceiversOptions {
 
 const SLOW_MS = 25_000;
 
-export interface Receivers extends Running {
+export interface Receivers extends Running, SpanImporter {
   readonly httpUrl: string;
   readonly grpcUrl: string;
   /** What came so far, for `GET /api/v1/ingest`. */
@@ -41,7 +41,13 @@ export async function startReceivers(options: ReceiversOptions): Promise<Receive
     lifecycle.add("otlp-http", http);
     const grpc = await startOtlpGrpc({ address: grpcAddress, flag: "--otlp-grpc-address", intake, slowMs });
     lifecycle.add("otlp-grpc", grpc);
-    return { httpUrl: http.url, grpcUrl: grpc.url, report: () => intake.report(), stop: () => lifecycle.stop() };
+    return {
+      httpUrl: http.url,
+      grpcUrl: grpc.url,
+      report: () => intake.report(),
+      importJson: (request) => intake.importJson(request),
+      stop: () => lifecycle.stop(),
+    };
   } catch (error) {
     await lifecycle.stop();
     throw error;

@@ -93,6 +93,7 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
       database: readerDatabase,
       uiDir: findPage(),
       ingest: () => ({ otlpHttpUrl: receivers.httpUrl, otlpGrpcUrl: receivers.grpcUrl, ...receivers.report() }),
+      importer: receivers,
       metrics,
       logger: log.child({ part: "query" }),
       allowedHosts: config.allowedHosts,

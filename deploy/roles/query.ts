@@ -24,6 +24,7 @@ export async function startQuery(config: QueryConfig, logger: Log): Promise<Runn
         database,
         uiDir: findPage(),
         ingest: () => NO_RECEIVERS,
+        importer: null,
         metrics: openMetrics(),
         logger: logger.child({ part: "query" }),
         allowedHosts,

@@ -1,7 +1,16 @@
 /** The parameters that narrow a question to some spans; shared by every route that takes `q`. */
 import { STATUS_CODES } from "@callchain/schemas/span/span.ts";
-import { ATTRIBUTE_FILTER_ACCEPTED, parseAttributeFilter } from "../search/filters.ts";
-import { parseQuery } from "../search/parse.ts";
+import {
+  ATTRIBUTE_FILTER_ACCEPTED,
+  buildFilterQuery,
+  buildTraceFilterQuery,
+  parseAttributeFilter,
+  type Filters,
+  type TraceFilters,
+} from "../search/filters.ts";
+import { parseQuery, parseTraceQuery } from "../search/parse.ts";
+import { joinQueries } from "../search/query.ts";
+import { narrowQuery, traceQueryOf, type TraceQuery } from "../search/trace-query.ts";
 import { queryParam } from "./params.ts";
 
 /** Spread into a route's table; `buildFilterQuery(params)` (search/filters.ts) makes one Query of them. */
@@ -23,3 +32,31 @@ export const spanFilters = {
   maxDuration: queryParam.duration("Longest span duration"),
   status: queryParam.optionalOneOf(STATUS_CODES, "Span status"),
 };
+
+const COUNT_MAX = 1_000_000_000;
+
+/** As spanFilters, for routes that find whole traces: beside them what holds for a trace as a whole. */
+export const traceFilters = {
+  ...spanFilters,
+  q: queryParam.parsed(
+    'TraceQL, e.g. { resource.service.name = "cart" } >> { status = error } | count() > 1; or words and key=value terms',
+    "a query in TraceQL",
+    parseTraceQuery,
+  ),
+  minTraceDuration: queryParam.duration("Shortest trace, from its first start to its last end in the time range"),
+  maxTraceDuration: queryParam.duration("Longest trace"),
+  minSpans: queryParam.optionalWholeNumber(COUNT_MAX, "Fewest spans of a trace"),
+  maxSpans: queryParam.optionalWholeNumber(COUNT_MAX, "Most spans of a trace"),
+  minServices: queryParam.optionalWholeNumber(COUNT_MAX, "Fewest services of a trace"),
+  maxServices: queryParam.optionalWholeNumber(COUNT_MAX, "Most services of a trace"),
+  minErrors: queryParam.optionalWholeNumber(COUNT_MAX, "Fewest spans of a trace with an error"),
+  maxErrors: queryParam.optionalWholeNumber(COUNT_MAX, "Most spans of a trace with an error"),
+  complete: queryParam.optionalOneOf(["true", "false"], "Whether a trace has one root and no missing parents"),
+  missing: queryParam.optionalOneOf(["root", "parent"], "What a trace lacks: a root, or the parent of some span"),
+};
+
+/** One query of all of them. */
+export function buildTraceQuery(params: Omit<Filters, "q"> & TraceFilters & { readonly q: TraceQuery | null }): TraceQuery {
+  const filters = joinQueries(buildFilterQuery({ ...params, q: null }), buildTraceFilterQuery(params));
+  return params.q === null ? traceQueryOf(filters) : narrowQuery(params.q, filters);
+}

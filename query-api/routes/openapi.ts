@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 document, generated from the route table and the zod schemas of the answers. */
 import { Problem } from "@callchain/schemas/api/common.ts";
+import { LINES_MEDIA_TYPE } from "@callchain/schemas/api/transfer.ts";
 import { z } from "zod";
 import type { Param } from "./params.ts";
 import { PROBLEM_MEDIA_TYPE } from "./problem.ts";
@@ -57,10 +58,11 @@ export function buildOpenApi(routes: readonly RouteDefinition[]): Readonly<Recor
       content[mediaType] = { schema: { type: "string", contentMediaType: mediaType, description } };
     }
     paths[API_PREFIX + route.path] = {
-      get: {
-        operationId: operationIdOf(route.path),
+      [route.method.toLowerCase()]: {
+        operationId: operationIdOf(route),
         summary: route.summary,
         parameters: Object.entries(route.params).map(([name, param]) => buildParameter(name, param)),
+        ...(route.method === "POST" ? { requestBody: UPLOAD } : {}),
         responses: {
           200: { description: route.summary, content },
           ...(route.mayBeMissing ? { 404: problem } : {}),
@@ -83,6 +85,13 @@ export function buildOpenApi(routes: readonly RouteDefinition[]): Readonly<Recor
   };
 }
 
+/** The one kind of body there is. */
+const UPLOAD = {
+  required: true,
+  description: "OTLP/JSON, one document or one per line; gzip by Content-Encoding or by its first bytes",
+  content: { "application/json": { schema: {} }, [LINES_MEDIA_TYPE]: { schema: {} } },
+};
+
 function buildParameter(name: string, param: Param<unknown>): Readonly<Record<string, unknown>> {
   return {
     name,
@@ -95,9 +104,9 @@ function buildParameter(name: string, param: Param<unknown>): Readonly<Record<st
 }
 
 /** `/traces/{id}/spans/{spanId}` -> `getTracesByIdSpansBySpanId`. */
-function operationIdOf(path: string): string {
+function operationIdOf({ method, path }: RouteDefinition): string {
   const words = path.split(/[^A-Za-z0-9{}]+/).filter((word) => word !== "");
-  return `get${words.map((word) => (word.startsWith("{") ? `By${capital(word.slice(1, -1))}` : capital(word))).join("")}`;
+  return `${method.toLowerCase()}${words.map((word) => (word.startsWith("{") ? `By${capital(word.slice(1, -1))}` : capital(word))).join("")}`;
 }
 
 function capital(word: string): string {

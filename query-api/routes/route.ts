@@ -13,8 +13,10 @@
 import type { IngestAnswer } from "@callchain/schemas/api/catalog.ts";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
+import type { SpanImporter } from "@callchain/schemas/span/ports.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
 import type { z } from "zod";
+import type { Upload } from "../transfer/read-body.ts";
 import { readParams, type ParamTable, type ParamsOf, type RawParams } from "./params.ts";
 import type { Slots } from "./slots.ts";
 
@@ -31,8 +33,13 @@ export interface RouteContext {
   readonly accepts: (...mediaTypes: readonly string[]) => string | null;
   /** Where a stream of events is to go on, or null. */
   readonly lastEventId: string | null;
-  /** Of the live tails. */
+  /** Of the live tails and the imports. */
   readonly tails: Slots;
+  readonly imports: Slots;
+  /** This process's receivers, or null where it has none. */
+  readonly importer: SpanImporter | null;
+  /** What came with a POST. */
+  readonly upload: Upload;
   readonly logger: Log;
 }
 
@@ -48,6 +55,7 @@ export class BytesReply {
 }
 
 export interface RouteDefinition {
+  readonly method: "GET" | "POST";
   /** Under /api/v1, with `{name}` for path parameters. */
   readonly path: string;
   readonly summary: string;
@@ -64,6 +72,8 @@ export interface RouteDefinition {
 
 /** Declares a route; parameters and answer are typed from the table and the schema. */
 export function defineRoute<P extends ParamTable, A extends z.ZodType>(route: {
+  /** GET where it is left out, which answers HEAD too. */
+  readonly method?: "GET" | "POST";
   readonly path: string;
   readonly summary: string;
   readonly params: P;
@@ -74,6 +84,7 @@ export function defineRoute<P extends ParamTable, A extends z.ZodType>(route: {
   readonly handle: (params: ParamsOf<P>, context: RouteContext) => Promise<z.infer<A> | BytesReply>;
 }): RouteDefinition {
   return {
+    method: route.method ?? "GET",
     path: route.path,
     summary: route.summary,
     params: route.params,

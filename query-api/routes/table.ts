@@ -4,6 +4,8 @@ import { dependenciesRoute } from "./dependencies.ts";
 import { getHealth, getReady } from "./health.ts";
 import { heatmapRoutes } from "./heatmap.ts";
 import { ingestRoute } from "./ingest.ts";
+import { exportTraces } from "./export.ts";
+import { importSpans } from "./import.ts";
 import { latencyRoute } from "./latency.ts";
 import { defineOpenApiRoute } from "./openapi.ts";
 import type { RouteDefinition } from "./route.ts";
@@ -22,6 +24,8 @@ export const routes: readonly RouteDefinition[] = [
   dependenciesRoute,
   ...attributeRoutes,
   tailSpans,
+  importSpans,
+  exportTraces,
   ingestRoute,
   getHealth,
   getReady,

@@ -18,7 +18,7 @@ const PROTOBUF = "application/x-protobuf";
 const PROTOBUF_ALIAS = "application/protobuf";
 
 /** OTLP/JSON is described by opentelemetry-proto; here only its frame. */
-const OtlpTraces = z
+export const OtlpTraces = z
   .object({ resourceSpans: z.array(z.record(z.string(), z.unknown())) })
   .meta({ id: "OtlpTracesData", description: "OTLP/JSON TracesData" });
 

@@ -1,4 +1,4 @@
-/** Whole spans of one trace, as they were sent. */
+/** Whole spans of traces, as they were sent. */
 import { SPAN_SELECT, parseSpanRow } from "@callchain/schemas/clickhouse/rows.ts";
 import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
@@ -10,13 +10,21 @@ const BATCH_SPAN_COUNT = 2_000;
 
 /** What exporters sent twice comes once: copies are equal in all of this. */
 const WITHOUT_COPIES =
-  "LIMIT 1 BY spans.span_id, spans.parent_span_id, spans.start, spans.duration_nano, spans.name, spans.kind, spans.status, cityHash64(spans.attr_string)";
+  "LIMIT 1 BY spans.trace_id, spans.span_id, spans.parent_span_id, spans.start, spans.duration_nano, spans.name, spans.kind, spans.status, cityHash64(spans.attr_string)";
 /** Numbers as texts where they could be rounded, see SPAN_SELECT. */
 const SETTINGS = { ...INDEXES_FIRST, optimize_read_in_order: 0, output_format_json_quote_64bit_integers: 1 };
 
+/** Two spans of one call may share their id and even their start. */
+const ORDER = "ORDER BY spans.trace_id, spans.start, spans.span_id, spans.kind, spans.name, spans.duration_nano";
+
 /** All spans by start in batches; nothing where the trace is unknown. */
-export async function* readTraceSpans(id: TraceId, { database, signal }: Asking): AsyncGenerator<Span[]> {
-  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE trace_id = ${traceIdSql(id)} ORDER BY spans.start, spans.span_id ${WITHOUT_COPIES} FORMAT JSONEachRow`;
+export function readTraceSpans(id: TraceId, asking: Asking): AsyncGenerator<Span[]> {
+  return readSpansOf([id], asking);
+}
+
+/** All spans of the traces by trace id and start, in batches that may hold several traces. `ids` has at least one. */
+export async function* readSpansOf(ids: readonly TraceId[], { database, signal }: Asking): AsyncGenerator<Span[]> {
+  const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE trace_id IN (${ids.map(traceIdSql).join(", ")}) ${ORDER} ${WITHOUT_COPIES} FORMAT JSONEachRow`;
   const lines = readLines(await database.stream(sql, { signal, timeoutMs: TIMEOUT_MS, settings: SETTINGS }));
   let batch: Span[] = [];
   for await (const line of lines) {

@@ -24,6 +24,23 @@ export interface SpanLogAppender {
   append(request: Uint8Array): Promise<void>;
 }
 
+/** What became of the spans of one request. */
+export interface ImportedSpans {
+  readonly acceptedSpanCount: number;
+  readonly rejectedSpanCount: number;
+  /** Why the rejected ones were left out; null where there are none. */
+  readonly rejection: string | null;
+}
+
+/** Where the spans of a file go: the same way as an exporter's. */
+export interface SpanImporter {
+  /**
+   * Takes one ExportTraceServiceRequest in OTLP/JSON. Resolves when its good spans are durable. Rejects with InvalidError where it is no
+   * OTLP, and as SpanLogAppender.append does; then nothing was taken.
+   */
+  importJson(request: Uint8Array): Promise<ImportedSpans>;
+}
+
 /** What the writer does with the partitions it is given. The log calls it for one partition at a time, in order. */
 export interface LogConsumer {
   /** The partition is ours from now on. Returns the first offset wanted: one past the high-water mark found in the rows. */

@@ -93,7 +93,15 @@ test("the query API answers over the faces as it does over a server's own tables
       ["callchain", "callchain_all"].map(async (database) => {
         const reader = openDatabase({ url: engine.url, database, role: "reader" });
         parts.add("reader", { stop: () => reader.close() });
-        const options = { address, database: reader, uiDir: null, ingest: () => NO_RECEIVERS, metrics: new Registry(), logger };
+        const options = {
+          address,
+          database: reader,
+          uiDir: null,
+          importer: null,
+          ingest: () => NO_RECEIVERS,
+          metrics: new Registry(),
+          logger,
+        };
         return parts.add("server", await startQueryServer(options)).url;
       }),
     );

@@ -338,12 +338,12 @@ describe("the OpenAPI document", () => {
     const text = JSON.stringify(body);
     const document = body as {
       openapi: string;
-      paths: Record<string, { get: { parameters: { name: string }[] } }>;
+      paths: Record<string, Record<string, { parameters: { name: string }[] }>>;
       components: { schemas: object };
     };
     assert.equal(document.openapi, "3.1.0");
     for (const route of routes) {
-      const described = document.paths[`/api/v1${route.path}`]?.get.parameters.map(({ name }) => name);
+      const described = document.paths[`/api/v1${route.path}`]?.[route.method.toLowerCase()]?.parameters.map(({ name }) => name);
       assert.deepEqual(described, Object.keys(route.params), route.path);
     }
     const references = [...text.matchAll(/"\$ref":"([^"]*)"/g)].map(([, reference]) => reference ?? "");

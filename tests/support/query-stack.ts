@@ -40,7 +40,7 @@ export async function startQueryStack(ingest: () => IngestAnswer = () => NO_RECE
   await migrate(writer, logger);
   const reader = openDatabase({ url: engine.url, role: "reader" });
   parts.add("reader", { stop: () => reader.close() });
-  const options = { address, database: reader, uiDir: null, ingest, metrics: new Registry(), logger };
+  const options = { address, database: reader, uiDir: null, ingest, importer: null, metrics: new Registry(), logger };
   const server = parts.add("server", await startQueryServer(options));
   return {
     url: server.url,
