@@ -1,9 +1,13 @@
 /** The subcommands in a table; without one, or with flags first, it is `serve`. */
-import { describeSettings } from "@callchain/schemas/runtime/config.ts";
+import { describeSettings, splitOperands } from "@callchain/schemas/runtime/config.ts";
 import type { ConfigSources, Settings } from "@callchain/schemas/runtime/config.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import { allInOneSettings } from "../all-in-one/settings.ts";
 import { migrateSettings, querySettings, receiveSettings, writeSettings } from "../roles/settings.ts";
+import { exportCommand, exportSettings } from "./ask/export.ts";
+import { importCommand, importSettings } from "./ask/import.ts";
+import { tailCommand, tailSettings } from "./ask/tail.ts";
+import { traceCommand, traceSettings, tracesCommand, tracesSettings } from "./ask/traces.ts";
 import { demoCommand, demoSettings } from "./demo.ts";
 import { migrateCommand } from "./migrate.ts";
 import { queryCommand, receiveCommand, writeCommand } from "./roles.ts";
@@ -13,7 +17,9 @@ import { serveCommand } from "./serve.ts";
 interface Command {
   readonly summary: string;
   readonly settings: Settings;
-  readonly run: (sources: ConfigSources) => Promise<void>;
+  /** What stands after the name beside flags: how it is called in the help, and how many there may be. */
+  readonly operands?: { readonly usage: string; readonly min: number; readonly max: number };
+  readonly run: (sources: ConfigSources, operands: readonly string[]) => Promise<void>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -27,12 +33,30 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   query: { summary: "query API and page on ClickHouse", settings: querySettings, run: queryCommand },
   migrate: { summary: "tables in ClickHouse and topics in Kafka", settings: migrateSettings, run: migrateCommand },
   demo: { summary: "a shop of 13 services with faults in it, sent as OTLP", settings: demoSettings, run: demoCommand },
+  traces: { summary: "search: a table of traces", settings: tracesSettings, run: tracesCommand },
+  trace: {
+    summary: "a trace's call tree",
+    settings: traceSettings,
+    operands: { usage: "ID", min: 1, max: 1 },
+    run: traceCommand,
+  },
+  tail: { summary: "spans as they are stored, until Ctrl-C", settings: tailSettings, run: tailCommand },
+  export: { summary: "whole traces as lines of OTLP/JSON", settings: exportSettings, run: exportCommand },
+  import: {
+    summary: "files of OTLP/JSON, gzip or not, into the all-in-one; - is standard input",
+    settings: importSettings,
+    operands: { usage: "FILE...", min: 1, max: Infinity },
+    run: importCommand,
+  },
 };
 
 function help(names: readonly string[]): string {
   const blocks = Object.entries(COMMANDS)
     .filter(([name]) => names.includes(name))
-    .map(([name, { summary, settings }]) => `callchain ${name}: ${summary}\n${describeSettings(settings)}\n`);
+    .map(
+      ([name, { summary, settings, operands }]) =>
+        `callchain ${[name, operands?.usage ?? ""].join(" ").trim()}: ${summary}\n${describeSettings(settings)}\n`,
+    );
   const order = "Flags win over environment variables, which win over the YAML file named by --config or CALLCHAIN_CONFIG.";
   return [`Usage: callchain [${Object.keys(COMMANDS).join("|")}] [flags]\n`, ...blocks, order, ""].join("\n");
 }
@@ -58,5 +82,12 @@ async function runNamed(): Promise<void> {
     process.stdout.write(help(isNamed ? [name] : Object.keys(COMMANDS)));
     return;
   }
-  await command.run({ argv: isNamed ? rest : process.argv.slice(2), env: process.env });
+  const { flags, operands } = splitOperands(command.settings, isNamed ? rest : process.argv.slice(2));
+  const { usage, min, max } = command.operands ?? { usage: "", min: 0, max: 0 };
+  if (operands.length < min || operands.length > max) {
+    const given = operands.length === 0 ? "nothing" : operands.map((operand) => JSON.stringify(operand)).join(" ");
+    const accepted = usage === "" ? "flags only" : usage;
+    throw new Failure("invalid", `callchain ${name}: given ${given}, accepted is ${accepted}; --help says more`);
+  }
+  await command.run({ argv: flags, env: process.env }, operands);
 }

@@ -147,11 +147,33 @@ function pick(source: string, text: string | undefined): { source: string; text:
   return text === undefined ? undefined : { source, text };
 }
 
-function readFlags(settings: Settings, argv: readonly string[]): Map<string, string> {
+/** The words of a command line that are neither flags nor their values, apart from the rest; what follows `--` is of them. */
+export function splitOperands(settings: Settings, argv: readonly string[]): { flags: string[]; operands: string[] } {
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: optionsOf(settings),
+    strict: false,
+    allowNegative: true,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const apart = new Set(tokens.filter(({ kind }) => kind !== "option").map(({ index }) => index));
+  return {
+    flags: argv.filter((_, at) => !apart.has(at)),
+    operands: tokens.flatMap((token) => (token.kind === "positional" ? [token.value] : [])),
+  };
+}
+
+function optionsOf(settings: Settings): Record<string, { type: "string" | "boolean" }> {
   const options: Record<string, { type: "string" | "boolean" }> = { config: { type: "string" } };
   for (const [key, entry] of Object.entries(settings)) {
     options[flagOf(key).slice(2)] = { type: entry.isSwitch === true ? "boolean" : "string" };
   }
+  return options;
+}
+
+function readFlags(settings: Settings, argv: readonly string[]): Map<string, string> {
+  const options = optionsOf(settings);
   let values: Record<string, unknown>;
   try {
     ({ values } = parseArgs({ args: [...argv], options, strict: true, allowNegative: true, allowPositionals: false }));
