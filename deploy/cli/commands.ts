@@ -1,4 +1,7 @@
-/** The subcommands in a table; without one, or with flags first, it is `serve`. */
+/**
+ * The subcommands in a table; without one, or with flags first, it is `serve`. What starts a server is read only when it is asked for:
+ * a question from a terminal need not wait for it.
+ */
 import { describeSettings, splitOperands } from "@callchain/schemas/runtime/config.ts";
 import type { ConfigSources, Settings } from "@callchain/schemas/runtime/config.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
@@ -8,11 +11,8 @@ import { exportCommand, exportSettings } from "./ask/export.ts";
 import { importCommand, importSettings } from "./ask/import.ts";
 import { tailCommand, tailSettings } from "./ask/tail.ts";
 import { traceCommand, traceSettings, tracesCommand, tracesSettings } from "./ask/traces.ts";
-import { demoCommand, demoSettings } from "./demo.ts";
-import { migrateCommand } from "./migrate.ts";
-import { queryCommand, receiveCommand, writeCommand } from "./roles.ts";
+import { demoSettings } from "./demo-settings.ts";
 import { reportFailure } from "./run.ts";
-import { serveCommand } from "./serve.ts";
 
 interface Command {
   readonly summary: string;
@@ -26,13 +26,33 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   serve: {
     summary: "receivers, writer, query API and page on the embedded engine, all in one",
     settings: allInOneSettings,
-    run: serveCommand,
+    run: async (sources) => (await import("./serve.ts")).serveCommand(sources),
   },
-  receive: { summary: "OTLP receivers into Kafka", settings: receiveSettings, run: receiveCommand },
-  write: { summary: "from Kafka into ClickHouse, every span once", settings: writeSettings, run: writeCommand },
-  query: { summary: "query API and page on ClickHouse", settings: querySettings, run: queryCommand },
-  migrate: { summary: "tables in ClickHouse and topics in Kafka", settings: migrateSettings, run: migrateCommand },
-  demo: { summary: "a shop of 13 services with faults in it, sent as OTLP", settings: demoSettings, run: demoCommand },
+  receive: {
+    summary: "OTLP receivers into Kafka",
+    settings: receiveSettings,
+    run: async (sources) => (await import("./roles.ts")).receiveCommand(sources),
+  },
+  write: {
+    summary: "from Kafka into ClickHouse, every span once",
+    settings: writeSettings,
+    run: async (sources) => (await import("./roles.ts")).writeCommand(sources),
+  },
+  query: {
+    summary: "query API and page on ClickHouse",
+    settings: querySettings,
+    run: async (sources) => (await import("./roles.ts")).queryCommand(sources),
+  },
+  migrate: {
+    summary: "tables in ClickHouse and topics in Kafka",
+    settings: migrateSettings,
+    run: async (sources) => (await import("./migrate.ts")).migrateCommand(sources),
+  },
+  demo: {
+    summary: "a shop of 13 services with faults in it, sent as OTLP",
+    settings: demoSettings,
+    run: async (sources) => (await import("./demo.ts")).demoCommand(sources),
+  },
   traces: { summary: "search: a table of traces", settings: tracesSettings, run: tracesCommand },
   trace: {
     summary: "a trace's call tree",
