@@ -33,3 +33,12 @@ export const SPAN_HAS = { events: 1, links: 2 } as const;
 
 export const KIND = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
 export const STATUS_ERROR = 2;
+
+/** Whose clock stamped the span: the machine, where the resource names one, else the instance or the service. */
+export const HOST_KEYS = ["host.id", "host.name", "k8s.node.name", "service.instance.id"];
+/** What is known of one trace. */
+export interface TraceColumns {
+  readonly columns: SpanColumns;
+  readonly scan: { readonly rows: number; readonly bytes: number; readonly elapsedMs: number };
+  readonly partialReason: string | null;
+}

@@ -11,8 +11,8 @@ import { readStatusMessages, readTraceColumns } from "../store/trace-columns.ts"
 import { getSpan, readTraceSpans } from "../store/trace-spans.ts";
 import { pathParam, queryParam } from "./params.ts";
 import { BytesReply, defineRoute, type RouteContext } from "./route.ts";
-import { encodeSkeleton } from "./trace-skeleton.ts";
-import { buildSpanDetail, buildTreeAnswer } from "./trace-tree.ts";
+import { encodeSkeleton } from "../analysis/trace-skeleton.ts";
+import { buildSpanDetail, buildTreeAnswer } from "../analysis/trace-tree.ts";
 
 const PROTOBUF = "application/x-protobuf";
 const PROTOBUF_ALIAS = "application/protobuf";

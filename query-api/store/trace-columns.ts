@@ -1,7 +1,7 @@
 /** The core columns of one trace, for the call tree: fixed-size values and dictionaries, never a row object. */
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
-import type { SpanColumns } from "../analysis/columns.ts";
+import { HOST_KEYS, type SpanColumns, type TraceColumns } from "../analysis/columns.ts";
 import { readNative, type NativeBlock } from "./native-reader.ts";
 import { INDEXES_FIRST, traceIdSql, type Asking } from "./range.ts";
 
@@ -10,8 +10,6 @@ export const TRACE_SPAN_COUNT_MAX = 1_000_000;
 
 const TIMEOUT_MS = 20_000;
 
-/** Whose clock stamped the span: the machine, where the resource names one, else the instance or the service. */
-const HOST_KEYS = ["host.id", "host.name", "k8s.node.name", "service.instance.id"];
 const HOST_SQL = `toLowCardinality(coalesce(${HOST_KEYS.map((key) => `nullIf(JSONExtractString(toString(resource), '${key}'), '')`).join(", ")}, toString(service)))`;
 
 const columnsSql = (id: TraceId): string => `
@@ -19,12 +17,6 @@ SELECT span_id, parent_span_id, toUnixTimestamp64Nano(start) AS start_nano, dura
     toUInt8(notEmpty(event_time) + 2 * notEmpty(link_span_id)) AS has, ${HOST_SQL} AS host
 FROM spans WHERE trace_id = ${traceIdSql(id)}
 ORDER BY start, span_id LIMIT ${TRACE_SPAN_COUNT_MAX + 1} FORMAT Native`;
-
-export interface TraceColumns {
-  readonly columns: SpanColumns;
-  readonly scan: { readonly rows: number; readonly bytes: number; readonly elapsedMs: number };
-  readonly partialReason: string | null;
-}
 
 /** null where no span of the trace is stored. */
 export async function readTraceColumns(id: TraceId, { database, signal }: Asking): Promise<TraceColumns | null> {

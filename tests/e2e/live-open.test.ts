@@ -1,8 +1,9 @@
 /** The live tail and the files that are opened, in a real browser. */
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { encodeTraces } from "@callchain/schemas/otlp/export.ts";
+import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
 import { openBrowser, openPage, skipWithoutBrowser } from "../support/browser.ts";
@@ -98,4 +99,89 @@ test("the live page says what is wrong with a query, and connects again by itsel
   await screenshot("live-dark-900");
   const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
   assert.equal(overflow, 0);
+});
+
+const ORDERS = traceIdOf(500_000);
+/** A trace in OTLP JSON that no server has. */
+function buildFile(): string {
+  const startNano = unixNanoFromMs(Date.now());
+  const root = buildSpan({ traceId: ORDERS, spanId: spanIdOf(1), name: "GET /orders", startNano, durationNano: 9_000_000n });
+  const child = buildSpan({
+    ...FAILED,
+    traceId: ORDERS,
+    spanId: spanIdOf(2),
+    parentSpanId: spanIdOf(1),
+    name: "charge",
+    startNano,
+    attributes: [{ key: "card.kind", value: { type: "string", value: "debit" } }],
+  });
+  return JSON.stringify(buildTracesJson([root, child]));
+}
+const ZIPKIN = JSON.stringify([
+  {
+    traceId: "ab".repeat(16),
+    id: "b1",
+    name: "get /zip",
+    kind: "SERVER",
+    timestamp: 1_700_000_000_000_000,
+    duration: 900,
+    localEndpoint: { serviceName: "api" },
+  },
+]);
+
+test(
+  "a file is opened without the server: its traces, a waterfall, a span, and what is wrong with a bad one",
+  { skip },
+  async () => {
+    const { page, faults, screenshot } = await openPage(browser);
+    await page.goto(`${callchain.queryUrl}/open`);
+    const input = page.locator('input[type="file"]');
+    await page.getByRole("button", { name: "Choose a file" }).waitFor();
+    await screenshot("open-empty");
+    // Every page of the app that the test needs is loaded before the network goes away.
+    await page.goto(`${callchain.queryUrl}/trace/${traceIdOf(1)}`);
+    await page.getByRole("treegrid").waitFor();
+    await page.getByRole("link", { name: "Open", exact: true }).click();
+    const asked: string[] = [];
+    page.on("request", (sent) => {
+      if (sent.url().includes("/api/")) asked.push(sent.url());
+    });
+
+    await input.setInputFiles({ name: "orders.json.gz", mimeType: "application/gzip", buffer: gzipSync(`${buildFile()}\n`) });
+    await page.getByRole("link", { name: "GET /orders" }).waitFor();
+    await page.getByText(/OTLP JSON · 1 trace/).waitFor();
+    await input.setInputFiles({ name: "bad.json", mimeType: "application/json", buffer: Buffer.from('{"spans":1,"x":2}') });
+    await page
+      .getByRole("alert")
+      .getByText(/given an object with "spans", "x"/)
+      .waitFor();
+    await screenshot("open-bad");
+    await input.setInputFiles({ name: "zipkin.json", mimeType: "application/json", buffer: Buffer.from(ZIPKIN) });
+    await page.getByRole("link", { name: "get /zip" }).waitFor();
+    await input.setInputFiles({ name: "orders.json", mimeType: "application/json", buffer: Buffer.from(buildFile()) });
+    await page.getByRole("link", { name: "GET /orders" }).click();
+    const grid = page.getByRole("treegrid");
+    await grid.waitFor();
+    assert.equal(await grid.getAttribute("aria-rowcount"), "2");
+    await grid.getByRole("row").nth(1).click();
+    await page.getByText("card.kind", { exact: true }).first().waitFor();
+    await screenshot("open-trace");
+    await page.getByRole("tab", { name: /raw/i }).click();
+    await page.getByText('"card.kind"').waitFor();
+    assert.deepEqual(asked, [], "nothing is asked of the server, and nothing sent to it");
+    assert.deepEqual(faults, []);
+  },
+);
+
+test("the page for files at 900 px in the dark, in Chinese", { skip }, async () => {
+  const { page, faults, screenshot } = await openPage(browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });
+  await page.goto(`${callchain.queryUrl}/open`);
+  await page
+    .locator('input[type="file"]')
+    .setInputFiles({ name: "zipkin.json", mimeType: "application/json", buffer: Buffer.from(ZIPKIN) });
+  await page.getByRole("link", { name: "get /zip" }).waitFor();
+  await screenshot("open-dark-900");
+  const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+  assert.equal(overflow, 0);
+  assert.deepEqual(faults, []);
 });

@@ -70,8 +70,14 @@ async function problemOf(response: Response): Promise<Problem> {
   };
 }
 
+/** Traces that this tab has from elsewhere. null: not one of them. */
+export interface LocalTraces {
+  tree(traceId: string): Promise<TraceTreeAnswer | null>;
+  span(traceId: string, spanId: string): Promise<SpanDetail | null>;
+}
+
 /** Requests below `baseUrl` (e.g. `/api/v1`). Every function rejects with ApiError, or with the AbortError of its signal. */
-export function openApi(baseUrl: string) {
+export function openApi(baseUrl: string, local?: LocalTraces) {
   /** The response itself, status checked, for streams and other media types. */
   async function request(path: string, params: ApiParams = {}, init: RequestInit = {}): Promise<Response> {
     let response: Response;
@@ -102,9 +108,10 @@ export function openApi(baseUrl: string) {
     getService: (name: string, params: ApiParams, signal?: AbortSignal) =>
       getJson<ServiceAnswer>(`/services/${segment(name)}`, params, signal),
     findTraces: (params: ApiParams, signal?: AbortSignal) => getJson<TraceSearchAnswer>("/traces", params, signal),
-    getTraceTree: (traceId: string, signal?: AbortSignal) =>
-      getJson<TraceTreeAnswer>(`/traces/${segment(traceId)}`, { view: "tree" }, signal),
-    getSpan: (traceId: string, spanId: string, signal?: AbortSignal) =>
+    getTraceTree: async (traceId: string, signal?: AbortSignal) =>
+      (await local?.tree(traceId)) ?? getJson<TraceTreeAnswer>(`/traces/${segment(traceId)}`, { view: "tree" }, signal),
+    getSpan: async (traceId: string, spanId: string, signal?: AbortSignal) =>
+      (await local?.span(traceId, spanId)) ??
       getJson<SpanDetail>(`/traces/${segment(traceId)}/spans/${segment(spanId)}`, {}, signal),
     getTraceLinks: (traceId: string, signal?: AbortSignal) =>
       getJson<TraceLinksAnswer>(`/traces/${segment(traceId)}/links`, {}, signal),
@@ -120,5 +127,15 @@ export function openApi(baseUrl: string) {
   };
 }
 
+let localTraces: LocalTraces | null = null;
+
+/** From now on what is asked of these traces is answered from here. */
+export function setLocalTraces(local: LocalTraces): void {
+  localTraces = local;
+}
+
 /** The API that served this page. */
-export const api = openApi("/api/v1");
+export const api = openApi("/api/v1", {
+  tree: async (traceId) => (await localTraces?.tree(traceId)) ?? null,
+  span: async (traceId, spanId) => (await localTraces?.span(traceId, spanId)) ?? null,
+});

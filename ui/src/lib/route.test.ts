@@ -9,6 +9,7 @@ describe("addresses", () => {
     assert.deepEqual(parseRoute("/search"), { page: "search" });
     assert.deepEqual(parseRoute("/map/"), { page: "map" });
     assert.deepEqual(parseRoute("/live"), { page: "live" });
+    assert.deepEqual(parseRoute("/open"), { page: "open" });
     assert.deepEqual(parseRoute("/dependencies"), { page: "map" });
     assert.deepEqual(parseRoute("/service/a%2Fb"), { page: "service", name: "a/b" });
     assert.deepEqual(parseRoute("/nothing/here"), { page: "notFound", path: "/nothing/here" });

@@ -7,6 +7,7 @@ export type Route =
   | { readonly page: "search" }
   | { readonly page: "map" }
   | { readonly page: "live" }
+  | { readonly page: "open" }
   | { readonly page: "service"; readonly name: string }
   | { readonly page: "trace"; readonly traceId: string }
   | { readonly page: "notFound"; readonly path: string };
@@ -33,6 +34,7 @@ export function parseRoute(path: string): Route {
   if (segments.length === 1) {
     if (first === "search") return { page: "search" };
     if (first === "live") return { page: "live" };
+    if (first === "open") return { page: "open" };
     if (first === "map" || first === "dependencies") return { page: "map" };
   }
   if (segments.length === 2 && second !== undefined) {

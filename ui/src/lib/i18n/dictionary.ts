@@ -5,6 +5,7 @@
 import { HELP_TEXTS } from "./help.ts";
 import { LIVE_TEXTS } from "./live.ts";
 import { MAP_TEXTS } from "./map.ts";
+import { OPEN_TEXTS } from "./open.ts";
 import { SEARCH_TEXTS } from "./search.ts";
 import { SERVICES_TEXTS } from "./services.ts";
 import { SHELL_TEXTS } from "./shell.ts";
@@ -21,6 +22,7 @@ export const TEXTS = {
   ...SEARCH_TEXTS,
   ...MAP_TEXTS,
   ...LIVE_TEXTS,
+  ...OPEN_TEXTS,
   ...TRACE_TEXTS,
 } satisfies Record<string, Text>;
 export type TextKey = keyof typeof TEXTS;

@@ -4,6 +4,7 @@ export const SHELL_TEXTS = {
   "nav.services": ["Services", "服务"],
   "nav.search": ["Traces", "追踪"],
   "nav.map": ["Service map", "服务拓扑"],
+  "nav.open": ["Open", "打开"],
   "nav.live": ["Live", "实时"],
   "nav.skip": ["Skip to content", "跳到正文"],
   "nav.findTrace": ["Go to trace id", "跳转到追踪 ID"],

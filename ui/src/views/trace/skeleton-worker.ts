@@ -8,6 +8,8 @@ import type { Problem } from "@callchain/schemas/api/common.ts";
 
 export interface SkeletonRequest {
   readonly traceId: string;
+  /** Of a trace from a file: its frames, so that nothing is fetched. */
+  readonly frames?: Uint8Array;
 }
 
 export type SkeletonMessage =
@@ -20,12 +22,16 @@ function send(message: SkeletonMessage, transfer: Transferable[] = []): void {
   postMessage(message, { transfer });
 }
 
-async function load({ traceId }: SkeletonRequest): Promise<void> {
-  const response = await openApi("/api/v1").request(
+async function fetchFrames(traceId: string): Promise<Response> {
+  return openApi("/api/v1").request(
     `/traces/${encodeURIComponent(traceId.toWellFormed())}`,
     { view: "skeleton" },
     { headers: { accept: SKELETON_MEDIA_TYPE } },
   );
+}
+
+async function load({ traceId, frames }: SkeletonRequest): Promise<void> {
+  const response = frames === undefined ? await fetchFrames(traceId) : new Response(new Blob([new Uint8Array(frames)]));
   const decoder = new SkeletonDecoder();
   const reader = response.body?.getReader();
   let started = false;

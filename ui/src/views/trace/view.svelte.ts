@@ -19,6 +19,7 @@ import {
 } from "../../lib/trace/window.ts";
 import { axisOf, ClockAdjustment, Overlays } from "./overlays.svelte.ts";
 import { NOTHING_WANTED, type Wanted } from "./wanted.ts";
+import { openedFile } from "../../state/opened-file.svelte.ts";
 import type { SkeletonMessage, SkeletonRequest } from "./skeleton-worker.ts";
 
 const NO_ROWS: VisibleRows = { count: 0, lines: new Int32Array(0), depths: new Uint32Array(0) };
@@ -96,12 +97,22 @@ export class TraceView {
         detail: event.message || "the page's worker did not start: reload",
       });
     });
-    const request: SkeletonRequest = { traceId };
-    worker.postMessage(request, { transfer: [] });
+    void this.#request(worker, traceId);
     return () => {
       worker.terminate();
       if (this.#worker === worker) this.#worker = undefined;
     };
+  }
+
+  /** A trace of the opened file comes from there, any other from the server. */
+  async #request(worker: Worker, traceId: string): Promise<void> {
+    try {
+      const frames = await openedFile.framesOf(traceId);
+      const request: SkeletonRequest = frames === null ? { traceId } : { traceId, frames };
+      worker.postMessage(request, { transfer: [] });
+    } catch (error) {
+      this.#fail({ type: "about:blank", title: "", status: 0, detail: error instanceof Error ? error.message : String(error) });
+    }
   }
 
   #reset(wanted: Wanted): void {

@@ -7,9 +7,9 @@ import {
   encodeSkeletonStart,
 } from "@callchain/schemas/api/skeleton.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
-import { SPAN_HAS, STATUS_ERROR, type SpanColumns } from "../analysis/columns.ts";
-import type { CallTree } from "../analysis/tree.ts";
-import type { TraceColumns } from "../store/trace-columns.ts";
+import { SPAN_HAS, STATUS_ERROR, type SpanColumns } from "./columns.ts";
+import type { CallTree } from "./tree.ts";
+import type { TraceColumns } from "./columns.ts";
 
 /** Rows of the first chunk, which draws the top of the trace, and of those after it. */
 const FIRST_CHUNK_ROWS = 2_000;
@@ -36,7 +36,7 @@ export async function* encodeSkeleton(
     yield encodeRows(tree, columns, from, to, services, names);
     from = to;
     // Other requests get their turn between the chunks of a large trace.
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
 

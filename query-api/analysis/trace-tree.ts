@@ -3,9 +3,9 @@ import type { SpanDetail, TraceTreeAnswer, TreeSpan } from "@callchain/schemas/a
 import { buildKeyValueJson } from "@callchain/schemas/otlp/export.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
 import { ANOMALY, SPAN_KINDS, STATUS_CODES, type Span } from "@callchain/schemas/span/span.ts";
-import { formatId, readIds, type IdColumn } from "../analysis/ids.ts";
-import type { CallTree } from "../analysis/tree.ts";
-import type { TraceColumns } from "../store/trace-columns.ts";
+import { formatId, readIds, type IdColumn } from "./ids.ts";
+import type { CallTree } from "./tree.ts";
+import type { TraceColumns } from "./columns.ts";
 
 /** Spans of a tree in JSON; a larger trace is cut in pre-order, and says so. */
 const TREE_SPAN_COUNT_MAX = 50_000;
