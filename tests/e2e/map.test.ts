@@ -60,7 +60,7 @@ test("nodes stay where they are when the page asks again", { skip }, async () =>
   const answered = page.waitForResponse(/\/api\/v1\/dependencies/);
   await page.keyboard.press("r");
   await answered;
-  await page.waitForLoadState("networkidle");
+  await page.locator('[aria-busy="true"]').first().waitFor({ state: "detached" });
   assert.equal(await node.getAttribute("transform"), before);
 });
 
