@@ -4,6 +4,7 @@ import { runAggregatesBench } from "./aggregates.ts";
 import { runDistributedBench } from "./distributed.ts";
 import { runIngestBench } from "./ingest.ts";
 import { runKafkaBench } from "./kafka.ts";
+import { runLimitBench } from "./limit.ts";
 import { runQueryBench } from "./query.ts";
 import { runReceiveBench } from "./receive.ts";
 import { runStorageBench } from "./storage.ts";
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   aggregates: runAggregatesBench,
   query: runQueryBench,
   storage: runStorageBench,
+  limit: runLimitBench,
 };
 
 const [name, ...args] = process.argv.slice(2);

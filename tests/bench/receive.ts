@@ -5,6 +5,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,10 +19,16 @@ import type { LoadOptions, LoadResult } from "./load.ts";
 import { cpuSecondsOf, pin, rssBytesOf } from "./proc.ts";
 
 const SERVER = "--server";
-type LogKind = "null" | "local";
+/** "discard" is no receiver at all: a bare node:http server that reads a body and forgets it. */
+const SERVER_KINDS = ["discard", "null", "local"] as const;
+export type ServerKind = (typeof SERVER_KINDS)[number];
 
 /** The server's side: prints its URLs and runs until its input ends. */
-async function serve(kind: LogKind, dir: string): Promise<void> {
+async function serve(kind: ServerKind, dir: string): Promise<void> {
+  if (kind === "discard") {
+    await serveNothing();
+    return;
+  }
   const logger = openLog("bench", "warn");
   const metrics = openMetrics();
   const address = { host: "127.0.0.1", port: 0 };
@@ -33,6 +41,22 @@ async function serve(kind: LogKind, dir: string): Promise<void> {
   await once(process.stdin, "end");
   await receivers.stop();
   await log.stop();
+  process.exit(0);
+}
+
+async function serveNothing(): Promise<void> {
+  const server = createServer((request, response) => {
+    request.resume();
+    request.once("end", () => response.writeHead(200, { "content-length": "0" }).end());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  // as: a server that listens on a host and port has no other kind of address
+  const http = `http://127.0.0.1:${(address as AddressInfo).port}`;
+  process.stdout.write(`${JSON.stringify({ http, grpc: "" })}\n`);
+  process.stdin.resume();
+  await once(process.stdin, "end");
   process.exit(0);
 }
 
@@ -75,13 +99,23 @@ async function load(options: LoadOptions): Promise<LoadResult> {
   return JSON.parse(await lineOf(child)) as LoadResult;
 }
 
-async function measure(
-  kind: LogKind,
-  protocol: "http" | "grpc",
-  spansPerRequest: number,
-  seconds: number,
-  gzip: boolean,
-): Promise<void> {
+export interface ReceiveCase {
+  readonly kind: ServerKind;
+  readonly protocol: "http" | "grpc";
+  readonly spansPerRequest: number;
+  readonly seconds: number;
+  readonly gzip: boolean;
+}
+
+export interface ReceiveFigures {
+  readonly load: LoadResult;
+  /** Of the server process alone. */
+  readonly cpuSeconds: number;
+  readonly rssBytes: number;
+}
+
+/** A fresh server on core 0 under the generator on core 1, after a warm-up. */
+export async function measureReceive({ kind, protocol, spansPerRequest, seconds, gzip }: ReceiveCase): Promise<ReceiveFigures> {
   const dir = await mkdtemp(join(tmpdir(), "callchain-bench-"));
   const child = spawn(process.execPath, [import.meta.filename, SERVER, kind, dir], { stdio: ["pipe", "pipe", "inherit"] });
   try {
@@ -94,16 +128,7 @@ async function measure(
     await load({ ...options, seconds: 1.5 });
     const before = cpuSecondsOf([pid]);
     const result = await load({ ...options, seconds });
-    const cpuSeconds = cpuSecondsOf([pid]) - before;
-    const usPerRequest = (cpuSeconds * 1e6 * spansPerRequest) / result.acceptedSpans;
-    const spansPerCpuSecond = Math.round(result.acceptedSpans / cpuSeconds / 1000);
-    const megabytes = Math.round(rssBytesOf([pid]) / 2 ** 20);
-    process.stdout.write(
-      `${kind.padEnd(6)}${protocol.padEnd(5)}${String(spansPerRequest).padStart(4)} spans${gzip ? " gzip" : "     "}  ` +
-        `${usPerRequest.toFixed(0).padStart(5)} us CPU/request  ${String(spansPerCpuSecond).padStart(5)}k spans/CPU s  ` +
-        `${Math.round(result.acceptedSpans / result.seconds / 1000)}k spans/s sent  ` +
-        `ack p50 ${result.ackMs.p50} p99 ${result.ackMs.p99} ms  RSS ${megabytes} MiB\n`,
-    );
+    return { load: result, cpuSeconds: cpuSecondsOf([pid]) - before, rssBytes: rssBytesOf([pid]) };
   } finally {
     child.stdin.end();
     if (child.exitCode === null) await once(child, "exit");
@@ -111,18 +136,33 @@ async function measure(
   }
 }
 
+async function measure(one: ReceiveCase): Promise<void> {
+  const { kind, protocol, spansPerRequest, gzip } = one;
+  const { load: result, cpuSeconds, rssBytes } = await measureReceive(one);
+  const usPerRequest = (cpuSeconds * 1e6 * spansPerRequest) / result.acceptedSpans;
+  const spansPerCpuSecond = Math.round(result.acceptedSpans / cpuSeconds / 1000);
+  process.stdout.write(
+    `${kind.padEnd(8)}${protocol.padEnd(5)}${String(spansPerRequest).padStart(4)} spans${gzip ? " gzip" : "     "}  ` +
+      `${usPerRequest.toFixed(0).padStart(5)} us CPU/request  ${String(spansPerCpuSecond).padStart(5)}k spans/CPU s  ` +
+      `${Math.round(result.acceptedSpans / result.seconds / 1000)}k spans/s sent  ` +
+      `ack p50 ${result.ackMs.p50} p99 ${result.ackMs.p99} ms  RSS ${Math.round(rssBytes / 2 ** 20)} MiB\n`,
+  );
+}
+
 export async function runReceiveBench(args: readonly string[]): Promise<void> {
   const seconds = Number(args[0] ?? 4);
   process.stdout.write("receive: CPU of the server process alone, one pinned core\n");
   for (const kind of ["null", "local"] as const) {
     for (const protocol of ["http", "grpc"] as const) {
-      for (const spansPerRequest of [20, 512]) await measure(kind, protocol, spansPerRequest, seconds, false);
+      for (const spansPerRequest of [20, 512]) await measure({ kind, protocol, spansPerRequest, seconds, gzip: false });
     }
   }
-  for (const protocol of ["http", "grpc"] as const) await measure("local", protocol, 512, seconds, true);
+  for (const protocol of ["http", "grpc"] as const)
+    await measure({ kind: "local", protocol, spansPerRequest: 512, seconds, gzip: true });
 }
 
 if (import.meta.main) {
-  if (process.argv[2] === SERVER) await serve(process.argv[3] === "null" ? "null" : "local", process.argv[4] ?? "");
+  const kind = SERVER_KINDS.find((one) => one === process.argv[3]);
+  if (process.argv[2] === SERVER && kind !== undefined) await serve(kind, process.argv[4] ?? "");
   else await runReceiveBench(process.argv.slice(2));
 }
