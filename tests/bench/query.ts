@@ -1,7 +1,8 @@
 /**
  * Search and traces over a filled store, through the REST API: `npm run bench -- query [spans] [directory]`; a directory is
  * filled once and kept, so that one corpus serves many measurements. The corpus goes through the transcoder into
- * the embedded engine; every question is asked with other values each time, so that no cache of answers can flatter.
+ * the embedded engine; every question is asked with other values each time, so that no cache of answers can flatter. With `--peers`
+ * beside other systems: query-peers.ts.
  */
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
@@ -9,6 +10,7 @@ import { buildSpan, spanIdOf, storeRequests, storeSpans, traceIdOf } from "../su
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { SERVICE_COUNT, corpusRequests, corpusServiceName } from "./corpus.ts";
 import { cpuSecondsOf } from "./proc.ts";
+import { runQueryPeers } from "./query-peers.ts";
 
 const SPANS_PER_REQUEST = 500;
 const REQUESTS_PER_BLOCK = 400;
@@ -70,6 +72,10 @@ async function measure(stack: QueryStack, name: string, ask: Ask, repeats = REPE
 }
 
 export async function runQueryBench(args: readonly string[]): Promise<void> {
+  if (args.includes("--peers")) {
+    await runQueryPeers(args.filter((argument) => argument !== "--peers"));
+    return;
+  }
   const spanCount = Number(args[0] ?? 5_000_000);
   const stack = await startQueryStack(undefined, args[1]);
   try {
