@@ -75,12 +75,12 @@ export async function runIngestPeers(args: readonly string[]): Promise<void> {
   // What this process does in between (asking, counting) shall not take the system's core.
   pin([process.pid], SENDER_CORE);
   const repeats = Array.from({ length: Number(values.repeats) });
-  const report = { dir: values.out, isAppended: values.append };
+  const keep = openReport(values.out, values.append);
   if (values.kill) {
-    const runs: KillRun[] = [];
-    for (const _ of repeats)
-      for (const system of systems.filter(({ isSearchable }) => isSearchable)) runs.push(await measureKill(system));
-    process.stdout.write(writeReport({ ...report, name: "ingest-kill", run: KillRun, runs, toMarkdown: formatKills }));
+    for (const _ of repeats) {
+      for (const system of systems.filter(({ isSearchable }) => isSearchable)) keep.kill(await measureKill(system));
+    }
+    process.stdout.write(keep.text());
     return;
   }
   const names = VARIANTS.map(({ name }) => name);
@@ -89,7 +89,6 @@ export async function runIngestPeers(args: readonly string[]): Promise<void> {
     .split(",")
     .map(Number)
     .filter((rate) => rate > 0);
-  const runs: IngestRun[] = [];
   for (const _ of repeats) {
     for (const [index, variant] of variants.entries()) {
       for (const system of systems) {
@@ -101,9 +100,32 @@ export async function runIngestPeers(args: readonly string[]): Promise<void> {
         process.stderr.write(
           `${system.name} ${variant.name}: ${Math.round(fastest?.acceptedPerSecond ?? 0)} spans/s acknowledged, ${Math.round(fastest?.foundPerSecond ?? 0)} found, ${fastest?.cpuSecondsPerMillion.toFixed(1)} CPU s per 1M\n`,
         );
-        runs.push(run);
+        keep.ingest(run);
       }
     }
   }
-  process.stdout.write(writeReport({ ...report, name: "ingest-peers", run: IngestRun, runs, toMarkdown: formatIngestRuns }));
+  process.stdout.write(keep.text());
+}
+
+/** Writes after each run: what was measured stays when a later system fails. */
+function openReport(
+  dir: string,
+  isAppended: boolean,
+): { ingest(run: IngestRun): void; kill(run: KillRun): void; text(): string } {
+  let hasBegun = false;
+  let text = "";
+  const next = (): { dir: string; isAppended: boolean } => {
+    const options = { dir, isAppended: isAppended || hasBegun };
+    hasBegun = true;
+    return options;
+  };
+  return {
+    ingest: (run) => {
+      text = writeReport({ ...next(), name: "ingest-peers", run: IngestRun, runs: [run], toMarkdown: formatIngestRuns });
+    },
+    kill: (run) => {
+      text = writeReport({ ...next(), name: "ingest-kill", run: KillRun, runs: [run], toMarkdown: formatKills });
+    },
+    text: () => text,
+  };
 }

@@ -3,6 +3,7 @@
  * "seconds":60, "connections":8, "gzip":false, "spansPerSecond":0}'`. Prints one JSON object with what was acknowledged. 429 and 503 are
  * waited out. "zipkin" sends the same spans as Zipkin v2 JSON.
  */
+import { writeFileSync } from "node:fs";
 import { connect } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -26,6 +27,8 @@ const Options = z.object({
   startMs: z.number().optional(),
   /** The other side may end in between (it is killed): what it had acknowledged until then is the result, not an error. */
   endsWithReceiver: z.boolean().default(false),
+  /** Where the result is written; by default it is printed. A long list of acknowledgements is too much for a pipe. */
+  resultPath: z.string().optional(),
 });
 export type LoadOptions = z.input<typeof Options>;
 
@@ -221,7 +224,9 @@ async function run(options: z.output<typeof Options>): Promise<LoadResult> {
 }
 
 if (import.meta.main) {
-  const result = await run(Options.parse(JSON.parse(process.argv[2] ?? "{}")));
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  const options = Options.parse(JSON.parse(process.argv[2] ?? "{}"));
+  const result = JSON.stringify(await run(options));
+  if (options.resultPath === undefined) process.stdout.write(`${result}\n`);
+  else writeFileSync(options.resultPath, result);
   process.exit(0);
 }

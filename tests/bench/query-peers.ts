@@ -53,6 +53,8 @@ const OPTIONS = {
 } as const;
 
 const WARM_REPEATS = 3;
+/** A question that takes seconds is asked less often; once at the least. */
+const ASK_LIMIT_MS = 8000;
 /** Values that a warm-up asks for are others than those that are timed. */
 const WARM_OFFSET = 10_000;
 
@@ -133,7 +135,8 @@ async function askRepeatedly(one: Filled, question: Question, asking: Asking, st
   const repeats = Math.min(asking.repeats, question.repeatsMax ?? asking.repeats);
   const answers: Answered[] = [];
   const cpuBefore = cpuSecondsOf(one.started.pids());
-  for (let repeat = 0; repeat < repeats; repeat += 1) {
+  const untilMs = performance.now() + ASK_LIMIT_MS;
+  for (let repeat = 0; repeat < repeats && (repeat === 0 || performance.now() < untilMs); repeat += 1) {
     const answer = await askOnce(one, question, day, from + repeat);
     if (answer === null) return null;
     answers.push(answer);
@@ -145,7 +148,7 @@ async function askRepeatedly(one: Filled, question: Question, asking: Asking, st
     state,
     question: question.name,
     timesMs: answers.map(({ timeMs }) => Math.round(timeMs * 100) / 100),
-    cpuMs: ((cpuSecondsOf(one.started.pids()) - cpuBefore) * 1000) / repeats,
+    cpuMs: ((cpuSecondsOf(one.started.pids()) - cpuBefore) * 1000) / answers.length,
     found: answers.map(({ found }) => found),
     answerBytes: spreadOf(answers.map(({ bytes }) => bytes)).median,
   };

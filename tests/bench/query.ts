@@ -1,28 +1,31 @@
 /**
- * Search and traces over a filled store, through the REST API: `npm run bench -- query [spans] [directory]`; a directory is
- * filled once and kept, so that one corpus serves many measurements. The corpus goes through the transcoder into
- * the embedded engine; every question is asked with other values each time, so that no cache of answers can flatter. With `--peers`
- * beside other systems: query-peers.ts.
+ * The questions of the design's targets over a filled store, through the REST API: `npm run bench -- query [spans] [directory]
+ * [--beside SPANS_PER_SECOND] [--out DIR]`; a directory is filled once and kept, so that one corpus serves many measurements. The corpus
+ * goes through the transcoder into the embedded engine; every question is asked with other values each time, so that no cache of answers
+ * can flatter. With `--peers` beside other systems: query-peers.ts.
  */
+import { parseArgs } from "node:util";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
+import { unixNano } from "@callchain/schemas/span/time.ts";
+import { z } from "zod";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { buildSpan, spanIdOf, storeRequests, storeSpans, traceIdOf } from "../support/store-spans.ts";
-import { unixNano } from "@callchain/schemas/span/time.ts";
 import { SERVICE_COUNT, corpusRequests, corpusServiceName } from "./corpus.ts";
 import { cpuSecondsOf } from "./proc.ts";
 import { runQueryPeers } from "./query-peers.ts";
+import { DAY_FROM_NANO, DAY_NANO, ownQuestions, type OwnQuestion } from "./query-questions.ts";
+import { formatNumber, formatTable, percentileOf, spreadOf, writeReport } from "./report.ts";
 
 const SPANS_PER_REQUEST = 500;
 const REQUESTS_PER_BLOCK = 400;
-const FROM_NANO = 1_768_435_200_000_000_000n;
-const DAY_NANO = 86_400_000_000_000n;
-const HOUR_NANO = DAY_NANO / 24n;
 const REPEATS = 30;
+const WARM_REPEATS = 2;
+const WARM_OFFSET = 1000;
 
 async function fill(stack: QueryStack, spanCount: number): Promise<void> {
   const options = { requestCount: Math.ceil(spanCount / SPANS_PER_REQUEST), spansPerRequest: SPANS_PER_REQUEST };
   let block: Uint8Array[] = [];
-  for (const request of corpusRequests({ ...options, startNano: FROM_NANO, rangeNano: DAY_NANO })) {
+  for (const request of corpusRequests({ ...options, startNano: DAY_FROM_NANO, rangeNano: DAY_NANO })) {
     block.push(request);
     if (block.length < REQUESTS_PER_BLOCK) continue;
     await storeRequests(stack.writer, block);
@@ -42,33 +45,63 @@ async function fillLargeTrace(stack: QueryStack, number: number, count: number):
         parentSpanId: from + at === 0 ? null : spanIdOf(Math.floor((from + at - 1) / 3) + 1),
         name: `step ${(from + at) % 300}`,
         service: corpusServiceName((from + at) % SERVICE_COUNT),
-        startNano: unixNano(FROM_NANO + DAY_NANO / 2n + BigInt(from + at) * 1000n),
+        startNano: unixNano(DAY_FROM_NANO + DAY_NANO / 2n + BigInt(from + at) * 1000n),
       }),
     );
     await storeSpans(stack.writer, spans);
   }
 }
 
-type Ask = (repeat: number) => string;
+const OwnRun = z.object({
+  question: z.string(),
+  spans: z.number(),
+  besidePerSecond: z.number(),
+  targetMs: z.number().nullable(),
+  /** Empty where the question was refused; then `refused` says how. */
+  timesMs: z.array(z.number()),
+  engineCpuMs: z.number(),
+  refused: z.string().nullable(),
+});
+type OwnRun = z.infer<typeof OwnRun>;
 
 /** Milliseconds until the whole body has arrived, and the engine's CPU time per question. */
-async function measure(stack: QueryStack, name: string, ask: Ask, repeats = REPEATS): Promise<void> {
-  const timesMs: number[] = [];
-  const cpuBefore = cpuSecondsOf([stack.enginePid()]);
-  for (let repeat = 0; repeat < repeats; repeat += 1) {
-    const startedMs = performance.now();
+async function measure(stack: QueryStack, question: OwnQuestion, spans: number, besidePerSecond: number): Promise<OwnRun> {
+  const { name, targetMs, ask, repeatsMax = REPEATS } = question;
+  const ask1 = async (repeat: number): Promise<string | null> => {
     const response = await fetch(`${stack.url}/api/v1${ask(repeat)}`, { headers: { "accept-encoding": "identity" } });
-    await response.bytes();
-    timesMs.push(performance.now() - startedMs);
-    if (response.status !== 200) throw new Error(`${ask(repeat)}: ${response.status}`);
+    const body = await response.bytes();
+    return response.status === 200 ? null : `${response.status} ${new TextDecoder().decode(body).slice(0, 200)}`;
+  };
+  const timesMs: number[] = [];
+  let refused: string | null = null;
+  for (let repeat = 0; repeat < Math.min(WARM_REPEATS, repeatsMax) && refused === null; repeat += 1)
+    refused = await ask1(WARM_OFFSET + repeat);
+  const cpuBefore = cpuSecondsOf([stack.enginePid()]);
+  for (let repeat = 0; repeat < repeatsMax && refused === null; repeat += 1) {
+    const startedMs = performance.now();
+    refused = await ask1(repeat);
+    if (refused === null) timesMs.push(performance.now() - startedMs);
   }
-  const cpuMs = ((cpuSecondsOf([stack.enginePid()]) - cpuBefore) * 1000) / repeats;
-  const sorted = timesMs.toSorted((a, b) => a - b);
-  const at = (share: number): string =>
-    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(0).padStart(6);
-  process.stdout.write(
-    `${name.padEnd(58)} p50 ${at(0.5)} ms   p95 ${at(0.95)} ms   engine CPU ${cpuMs.toFixed(0).padStart(5)} ms\n`,
-  );
+  const engineCpuMs = ((cpuSecondsOf([stack.enginePid()]) - cpuBefore) * 1000) / Math.max(1, timesMs.length);
+  return { question: name, spans, besidePerSecond, targetMs, timesMs, engineCpuMs, refused };
+}
+
+/** A block of spans a second, as the writer makes them under that load; they lie behind the day that is asked about. */
+async function storeBeside(stack: QueryStack, spansPerSecond: number, signal: AbortSignal): Promise<void> {
+  const requestCount = Math.ceil(spansPerSecond / SPANS_PER_REQUEST);
+  for (let second = 0n; !signal.aborted; second += 1n) {
+    const startedMs = performance.now();
+    const startNano = DAY_FROM_NANO + DAY_NANO + second * 1_000_000_000n;
+    const options = {
+      requestCount,
+      spansPerRequest: SPANS_PER_REQUEST,
+      seed: Number(second) + 2,
+      startNano,
+      rangeNano: 1_000_000_000n,
+    };
+    await storeRequests(stack.writer, corpusRequests(options));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 - (performance.now() - startedMs))));
+  }
 }
 
 export async function runQueryBench(args: readonly string[]): Promise<void> {
@@ -76,8 +109,15 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
     await runQueryPeers(args.filter((argument) => argument !== "--peers"));
     return;
   }
-  const spanCount = Number(args[0] ?? 5_000_000);
-  const stack = await startQueryStack(undefined, args[1]);
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { beside: { type: "string", default: "0" }, out: { type: "string", default: "bench-results" } },
+  });
+  const spanCount = Number(positionals[0] ?? 5_000_000);
+  const beside = Number(values.beside);
+  const stack = await startQueryStack(undefined, positionals[1]);
+  const end = new AbortController();
   try {
     const stored = await stack.writer.query<{ n: string }>("SELECT count() AS n FROM spans");
     if (stored.rows[0]?.n === "0") {
@@ -85,60 +125,39 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
       await fillLargeTrace(stack, 1_000, 1_000);
       await fillLargeTrace(stack, 100_000, 100_000);
     }
-    process.stdout.write(`${spanCount} spans over 24 h, ${REPEATS} questions each, other values every time\n`);
-    await measureAll(stack);
+    const first = { from: DAY_FROM_NANO, to: DAY_FROM_NANO + DAY_NANO / 3n, limit: 200 };
+    const found = TraceSearchAnswer.parse((await stack.ask("/traces", first)).body);
+    const storing = beside > 0 ? storeBeside(stack, beside, end.signal) : Promise.resolve();
+    const runs: OwnRun[] = [];
+    for (const question of ownQuestions(found.traces.map(({ traceId }) => traceId))) {
+      runs.push(await measure(stack, question, spanCount, beside));
+      process.stderr.write(`${formatOwn(runs.slice(-1)).split("\n").at(-1)}\n`);
+    }
+    end.abort();
+    await storing;
+    const report = { dir: values.out, name: "query", isAppended: false };
+    process.stdout.write(writeReport({ ...report, run: OwnRun, runs, toMarkdown: formatOwn }));
   } finally {
+    end.abort();
     await stack.stop();
   }
 }
 
-async function measureAll(stack: QueryStack): Promise<void> {
-  const day = `from=${FROM_NANO}&to=${FROM_NANO + DAY_NANO}`;
-  const hour = (repeat: number): string => {
-    const from = FROM_NANO + BigInt(repeat % 23) * HOUR_NANO;
-    return `from=${from}&to=${from + HOUR_NANO}`;
-  };
-  const service = (repeat: number): string => encodeURIComponent(corpusServiceName(repeat % SERVICE_COUNT));
-  const user = (repeat: number): string => `u-${((repeat * 7919) % 100_000).toString(16).padStart(8, "0")}`;
-  const traceql = (text: string): string => encodeURIComponent(text);
-  const found = TraceSearchAnswer.parse(
-    (await stack.ask("/traces", { from: FROM_NANO, to: FROM_NANO + DAY_NANO / 3n, limit: 200 })).body,
-  );
-  const id = (repeat: number): string => found.traces[(repeat * 13) % found.traces.length]?.traceId ?? "";
-  await measure(stack, "trace by id, skeleton", (repeat) => `/traces/${id(repeat)}?view=skeleton`);
-  await measure(stack, "trace by id, tree", (repeat) => `/traces/${id(repeat + 50)}?view=tree`);
-  await measure(stack, "trace by id, OTLP JSON", (repeat) => `/traces/${id(repeat + 100)}`);
-  await measure(stack, "trace of 1,000 spans, skeleton", () => `/traces/${traceIdOf(1_000)}?view=skeleton`);
-  await measure(stack, "trace of 100,000 spans, skeleton", () => `/traces/${traceIdOf(100_000)}?view=skeleton`, 10);
-  await measure(stack, "newest 20 of a service, 1 h", (repeat) => `/traces?${hour(repeat)}&service=${service(repeat)}`);
-  await measure(stack, "newest 20 of a service, 24 h", (repeat) => `/traces?${day}&service=${service(repeat)}`);
-  await measure(stack, "newest 20 of anything, 1 h", (repeat) => `/traces?${hour(repeat)}`);
-  await measure(stack, "slowest 20 of a service, 24 h", (repeat) => `/traces?${day}&sort=slowest&service=${service(repeat)}`);
-  await measure(stack, "slowest 20 of anything, 24 h", () => `/traces?${day}&sort=slowest`, 10);
-  await measure(
-    stack,
-    "span.user.id = one of 100,000 values, 24 h",
-    (repeat) => `/traces?${day}&q=${traceql(`{ span.user.id = "${user(repeat)}" }`)}`,
-  );
-  await measure(
-    stack,
-    "attribute=user.id=... (span or resource), 24 h",
-    (repeat) => `/traces?${day}&attribute=user.id%3D${user(repeat + 500)}`,
-  );
-  await measure(
-    stack,
-    "common attribute value, 24 h",
-    (repeat) => `/traces?${day}&q=${traceql(`{ span.http.request.method = "GET" && duration > ${repeat}us }`)}`,
-  );
-  await measure(
-    stack,
-    "service, slow, error, 24 h",
-    (repeat) => `/traces?${day}&status=error&minDuration=1s&service=${service(repeat)}`,
-  );
-  await measure(
-    stack,
-    "regular expression on an attribute of a service, 24 h",
-    (repeat) => `/traces?${day}&service=${service(repeat)}&q=${traceql(`{ span.url.path =~ ".*/${repeat}9[0-9]" }`)}`,
-    10,
-  );
+function formatOwn(runs: readonly OwnRun[]): string {
+  const rows = runs.map(({ question, timesMs, engineCpuMs, targetMs, refused }) => {
+    if (refused !== null || timesMs.length === 0) return [question, "-", "-", "-", String(targetMs ?? ""), `refused: ${refused}`];
+    const p95 = percentileOf(timesMs, 0.95);
+    const verdict = targetMs === null ? "" : p95 <= targetMs ? "met" : `missed, ${formatNumber(p95 / targetMs, 1)} x`;
+    return [
+      question,
+      formatNumber(spreadOf(timesMs).median),
+      formatNumber(p95),
+      formatNumber(engineCpuMs),
+      targetMs === null ? "" : String(targetMs),
+      verdict,
+    ];
+  });
+  const [first] = runs;
+  const title = `${formatNumber(first?.spans ?? 0)} spans over 24 h, ${formatNumber(first?.besidePerSecond ?? 0)} spans/s stored beside; ${REPEATS} questions each at most, other values every time`;
+  return `${title}\n\n${formatTable(["question", "p50 ms", "p95 ms", "engine CPU ms", "target p95 ms", ""], rows)}`;
 }

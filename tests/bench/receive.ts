@@ -15,7 +15,9 @@ import { startReceivers } from "@callchain/collector/receive/receivers.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { openMetrics } from "@callchain/schemas/runtime/metrics.ts";
 import type { LogConsumer, SpanLogAppender } from "@callchain/schemas/span/ports.ts";
-import type { LoadOptions, LoadResult } from "./load.ts";
+import type { LoadResult } from "./load.ts";
+import { startLoad } from "./peers/load-process.ts";
+import { SYSTEM_CORE } from "./peers/system.ts";
 import { cpuSecondsOf, pin, rssBytesOf } from "./proc.ts";
 
 const SERVER = "--server";
@@ -91,14 +93,6 @@ async function lineOf(child: ChildProcess): Promise<string> {
   throw new Error("the child printed nothing");
 }
 
-async function load(options: LoadOptions): Promise<LoadResult> {
-  const script = join(import.meta.dirname, "load.ts");
-  const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ["ignore", "pipe", "inherit"] });
-  pin([child.pid ?? 0], 1);
-  // What the generator prints is our own JSON.
-  return JSON.parse(await lineOf(child)) as LoadResult;
-}
-
 export interface ReceiveCase {
   readonly kind: ServerKind;
   readonly protocol: "http" | "grpc";
@@ -114,7 +108,7 @@ export interface ReceiveFigures {
   readonly rssBytes: number;
 }
 
-/** A fresh server on core 0 under the generator on core 1, after a warm-up. */
+/** A fresh server on one core under the generator on the other, after a warm-up. */
 export async function measureReceive({ kind, protocol, spansPerRequest, seconds, gzip }: ReceiveCase): Promise<ReceiveFigures> {
   const dir = await mkdtemp(join(tmpdir(), "callchain-bench-"));
   const child = spawn(process.execPath, [import.meta.filename, SERVER, kind, dir], { stdio: ["pipe", "pipe", "inherit"] });
@@ -123,11 +117,11 @@ export async function measureReceive({ kind, protocol, spansPerRequest, seconds,
     // Printed by `serve` above.
     const { [protocol]: url } = urls as Record<"http" | "grpc", string>;
     const pid = child.pid ?? 0;
-    pin([pid], 0);
+    pin([pid], SYSTEM_CORE);
     const options = { url, protocol, spansPerRequest, connections: 16, gzip };
-    await load({ ...options, seconds: 1.5 });
+    await startLoad({ ...options, seconds: 1.5 });
     const before = cpuSecondsOf([pid]);
-    const result = await load({ ...options, seconds });
+    const result = await startLoad({ ...options, seconds });
     return { load: result, cpuSeconds: cpuSecondsOf([pid]) - before, rssBytes: rssBytesOf([pid]) };
   } finally {
     child.stdin.end();

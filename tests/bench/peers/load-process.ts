@@ -1,16 +1,22 @@
 /** Runs load.ts on the sender's core. */
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { makeTempDir, removeDir } from "../../support/process.ts";
 import type { LoadOptions, LoadResult } from "../load.ts";
 import { SENDER_CORE } from "./system.ts";
 
-const OUTPUT_BYTES_MAX = 1 << 26;
-
 export async function startLoad(options: LoadOptions): Promise<LoadResult> {
   const load = join(import.meta.dirname, "../load.ts");
-  const args = ["-c", String(SENDER_CORE), process.execPath, load, JSON.stringify(options)];
-  const { stdout } = await promisify(execFile)("taskset", args, { maxBuffer: OUTPUT_BYTES_MAX });
-  // Printed by load.ts.
-  return JSON.parse(stdout) as LoadResult;
+  const dir = makeTempDir();
+  try {
+    const resultPath = join(dir, "result.json");
+    const given = JSON.stringify({ ...options, resultPath });
+    await promisify(execFile)("taskset", ["-c", String(SENDER_CORE), process.execPath, load, given]);
+    // Written by load.ts.
+    return JSON.parse(readFileSync(resultPath, "utf8")) as LoadResult;
+  } finally {
+    removeDir(dir);
+  }
 }
