@@ -9,6 +9,7 @@ import { importSpans } from "./import.ts";
 import { latencyRoute } from "./latency.ts";
 import { defineOpenApiRoute } from "./openapi.ts";
 import type { RouteDefinition } from "./route.ts";
+import { seriesRoute } from "./series.ts";
 import { serviceRoutes } from "./services.ts";
 import { getTrace, getTraceSpan } from "./trace.ts";
 import { tailSpans } from "./tail.ts";
@@ -20,6 +21,7 @@ export const routes: readonly RouteDefinition[] = [
   getTraceSpan,
   ...serviceRoutes,
   latencyRoute,
+  seriesRoute,
   ...heatmapRoutes,
   dependenciesRoute,
   ...attributeRoutes,

@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { InvalidError } from "@callchain/schemas/span/errors.ts";
 import * as fc from "fast-check";
 import { QueryError } from "./lexer.ts";
-import { parseQuery, parseTraceQuery } from "./parse.ts";
+import { parseQuery, parseSeriesQuery, parseTraceQuery } from "./parse.ts";
+import { formatSeriesQuery } from "./series-query.ts";
 import { formatTraceQuery, narrowQuery } from "./trace-query.ts";
 
 const read = (text: string): string => formatTraceQuery(parseTraceQuery(text));
@@ -118,4 +119,38 @@ describe("TraceQL", () => {
       { numRuns: 3000 },
     );
   });
+});
+
+describe("TraceQL over time", () => {
+  const readings: readonly (readonly [string, string])[] = [
+    ["{ } | rate()", "{ } | rate()"],
+    ["status=error | rate() by(.service.name)", "{ status = error } | rate() by(.service.name)"],
+    ["{ .a } | { .b } | count_over_time()by(name,.c)", "{ .a = true && .b = true } | count_over_time() by(name, .c)"],
+    ["{ } | quantile_over_time(duration, .5,0.99, 1)", "{ } | quantile_over_time(duration, 0.5, 0.99, 1)"],
+    ["{ } | histogram_over_time(span.size)", "{ } | histogram_over_time(span.size)"],
+  ];
+  for (const [text, understood] of readings) {
+    it(`reads ${text}`, () => assert.equal(formatSeriesQuery(parseSeriesQuery(text)), understood));
+  }
+
+  const faults: readonly (readonly [string, number, RegExp])[] = [
+    ["{ }", 3, /expected \| and a function over time: rate, count_over_time/],
+    ["{ } >> { } | rate()", 4, /expected \|/],
+    ["{ } | count() > 1", 6, /a function over time/],
+    ["{ } | rate(duration)", 11, /closing \)/],
+    ["{ } | min_over_time(name)", 20, /duration, or an attribute/],
+    ["{ } | quantile_over_time(duration)", 33, /a comma and a quantile/],
+    ["{ } | quantile_over_time(duration, 99)", 35, /from 0 to 1/],
+    [`{ } | quantile_over_time(duration${", .5".repeat(11)})`, 73, /at most 10 quantiles/],
+    ["{ } | rate() | rate()", 13, /by\(\.\.\.\) or the end/],
+    ["{ } | rate() by(duration)", 16, /an attribute of the span or the resource, or one of/],
+  ];
+  for (const [text, at, message] of faults) {
+    it(`points at what is wrong in ${text.slice(0, 40)}`, () => {
+      assert.throws(
+        () => parseSeriesQuery(text),
+        (error) => error instanceof QueryError && error.at === at && message.test(error.message),
+      );
+    });
+  }
 });

@@ -1,12 +1,13 @@
 /**
- * Text -> query. `parseQuery` reads a question about spans, one spanset; `parseTraceQuery` all of TraceQL. Both take the convenience
- * syntax without braces, see parse-expression.ts.
+ * Text -> query. `parseQuery` reads a question about spans, one spanset; `parseTraceQuery` what finds traces; `parseSeriesQuery` what
+ * becomes figures over time. All take the convenience syntax without braces, see parse-expression.ts.
  *
  *   query    = spansets { "|" stage }
  *   spansets = all { "||" all }        all = relation { "&&" relation }        relation = operand { [ "!" | "&" ] sign operand }
  *   operand  = "{" condition "}" | "(" query ")"                               sign = ">" | ">>" | "<" | "<<" | "~"
  *   stage    = "{" condition "}" | "count" "(" ")" comparison number | ( "avg" | "max" | "min" | "sum" ) "(" field ")" comparison value
  *            | ( "by" | "select" ) "(" field { "," field } ")" | "coalesce" "(" ")"
+ *   series   = "{" condition "}" { "|" "{" condition "}" } "|" function "(" [ field { "," quantile } ] ")" [ "by" "(" field { "," field } ")" ]
  */
 import { QueryError, describeToken, readTokens, type Token } from "./lexer.ts";
 import { ExpressionParser, FIELD_EXPECTED, parseField, parseLiteralWord, takeComparison } from "./parse-expression.ts";
@@ -14,12 +15,14 @@ import {
   NESTING_MAX,
   GROUP_FIELDS_EXPECTED,
   isGroupField,
+  joinQueries,
   type Comparison,
   type Field,
   type GroupField,
   type Literal,
   type Query,
 } from "./query.ts";
+import { QUANTILE_COUNT_MAX, SERIES_FUNCTIONS, isSeriesFunction, type SeriesQuery } from "./series-query.ts";
 import { TokenReader } from "./token-reader.ts";
 import {
   AGGREGATES,
@@ -57,6 +60,14 @@ export function parseTraceQuery(text: string): TraceQuery {
   const { tokens, expressions, isStrict } = open(text);
   if (tokens.peek().kind === "end") return { spanset: { kind: "filter", expression: null }, stages: [] };
   return new PipelineParser(tokens, expressions, isStrict).parse();
+}
+
+/** A function over time of the spans of one spanset. Throws QueryError as `parseQuery` does. */
+export function parseSeriesQuery(text: string): SeriesQuery {
+  const { tokens, expressions, isStrict } = open(text);
+  const isEmpty = tokens.peek().kind === "end";
+  const first = isEmpty ? null : isStrict ? expressions.spanset() : expressions.terms();
+  return new PipelineParser(tokens, expressions, isStrict).series({ expression: first });
 }
 
 interface Opened {
@@ -97,6 +108,46 @@ class PipelineParser {
       throw this.#tokens.fault(`${this.#isStrict ? "" : "another term, &&, ||, "}${signs}| and a stage, or the end`);
     }
     return { spanset, stages };
+  }
+
+  /** The rest of a query whose first spanset has been read. */
+  series(first: Query): SeriesQuery {
+    let query = first;
+    for (;;) {
+      this.#tokens.expect("|", `| and a function over time: ${Object.keys(SERIES_FUNCTIONS).join(", ")}`);
+      if (!this.#tokens.is("{")) break;
+      query = joinQueries(query, { expression: this.#expressions.spanset() });
+    }
+    const name = this.#tokens.peek().text;
+    if (this.#tokens.peek().kind !== "word" || !isSeriesFunction(name)) {
+      throw this.#tokens.fault(`a function over time: ${Object.keys(SERIES_FUNCTIONS).join(", ")}`);
+    }
+    this.#tokens.take();
+    this.#tokens.expect("(", "(");
+    const takes = SERIES_FUNCTIONS[name];
+    const field = takes === "nothing" ? null : this.#numericField();
+    const quantiles = takes === "quantiles" ? this.#quantiles() : [];
+    this.#tokens.expect(")", "a closing )");
+    const isGrouped = this.#tokens.peek().kind === "word" && this.#tokens.peek().text === "by";
+    if (isGrouped) this.#tokens.take();
+    if (isGrouped) this.#tokens.expect("(", "(");
+    const by = isGrouped ? this.#fields() : [];
+    if (this.#tokens.peek().kind !== "end") throw this.#tokens.fault(isGrouped ? "the end" : "by(...) or the end");
+    return { query, function: name, field, quantiles, by };
+  }
+
+  #quantiles(): number[] {
+    const quantiles: number[] = [];
+    do {
+      if (quantiles.length >= QUANTILE_COUNT_MAX) throw this.#tokens.fault(`at most ${QUANTILE_COUNT_MAX} quantiles`);
+      this.#tokens.expect(",", "a comma and a quantile from 0 to 1");
+      const { kind, text } = this.#tokens.peek();
+      if (kind !== "word" || !/^(0?\.\d{1,6}|[01](\.0{1,6})?)$/.test(text))
+        throw this.#tokens.fault("a quantile from 0 to 1, e.g. 0.99");
+      this.#tokens.take();
+      quantiles.push(Number(text));
+    } while (this.#tokens.is(","));
+    return quantiles;
   }
 
   #or(depth: number): Spanset {

@@ -9,6 +9,7 @@ import { asksForAnyScope, asksForTraces, compileQuery, readsCoreColumns, type Co
 import { formatQuery, type Query } from "../search/query.ts";
 import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
+import { listResourceKeys } from "./resource-keys.ts";
 import { IN_RANGE, buildScan, isBeyondLimits, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { SPAN_KEY_SQL, spanKeyOf, type SpanKeyRow } from "./span-rows.ts";
 import { compareKeys, type TraceKey, type TraceSort } from "./trace-keys.ts";
@@ -106,19 +107,6 @@ async function findBySpans(question: SpanQuestion, asking: Asking): Promise<Trac
       found.partialReasons,
     ),
   };
-}
-
-/** Keys of all resources with spans in the range: a dictionary scan, cheaper than a condition that no index can answer. */
-async function listResourceKeys(
-  range: TimeRange,
-  { database, signal }: Asking,
-): Promise<{ keys: ReadonlySet<string>; scan: ScanFigures }> {
-  const { rows, scan } = await database.query<{ key: string }>(
-    `SELECT DISTINCT arrayJoin(JSONExtractKeys(resource)) AS key
-     FROM (SELECT DISTINCT resource FROM spans WHERE ${IN_RANGE} LIMIT 1000000000)`,
-    { params: rangeParams(range), signal, timeoutMs: FIND_TIMEOUT_MS },
-  );
-  return { keys: new Set(rows.map(({ key }) => key)), scan };
 }
 
 interface FoundKeys {

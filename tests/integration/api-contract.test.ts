@@ -78,6 +78,10 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
     "complete=true&minServices=2",
   ],
   "/api/v1/traces/{id}": ["view=tree", "view=otlp"],
+  "/api/v1/series": [
+    `q=${encodeURIComponent("{ kind = server } | quantile_over_time(duration, .5, .99) by(resource.service.name)")}`,
+    `q=${encodeURIComponent("{ } | histogram_over_time(duration)")}&step=10m`,
+  ],
   "/api/v1/latency": ["by=service", "by=resource.service.version&p=50,99.9&step=10m", "service=nobody"],
   "/api/v1/heatmap": ["service=checkout&status=error&step=10m", "service=nobody"],
   "/api/v1/exemplars": ["service=checkout&status=error&limit=3"],

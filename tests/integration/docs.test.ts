@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parseTraceQuery } from "@callchain/query-api/search/parse.ts";
+import { parseSeriesQuery, parseTraceQuery } from "@callchain/query-api/search/parse.ts";
 import { INTRINSICS } from "@callchain/query-api/search/query.ts";
+import { SERIES_FUNCTIONS } from "@callchain/query-api/search/series-query.ts";
 import { AGGREGATES, RELATIONS, formatTraceQuery } from "@callchain/query-api/search/trace-query.ts";
 import { migrateSettings, querySettings, receiveSettings, writeSettings } from "@callchain/deploy/roles/settings.ts";
 import { flagOf, type Settings } from "@callchain/schemas/runtime/config.ts";
@@ -50,17 +51,21 @@ test("docs/traceql.md names every field, relation and aggregate of the language"
   for (const sign of Object.keys(RELATIONS)) {
     for (const form of ["", "!", "&"]) assert.ok(QUOTED.includes(form + sign), form + sign);
   }
-  for (const aggregate of AGGREGATES)
+  for (const name of [...AGGREGATES, ...Object.keys(SERIES_FUNCTIONS)]) {
     assert.ok(
-      QUOTED.some((code) => code.startsWith(`${aggregate}(`)),
-      aggregate,
+      QUOTED.some((code) => code.startsWith(`${name}(`)),
+      name,
     );
+  }
 });
 
 test("the queries of docs/traceql.md can be read, and are rewritten as it says", () => {
   const queries = QUOTED.filter((code) => /^\(*\{.*\}/.test(code) && !code.includes("..."));
   assert.ok(queries.length >= 7);
-  for (const query of queries) parseTraceQuery(query.replaceAll(/\{ ([ab]) \}/g, "{ .$1 }"));
+  for (const query of queries) {
+    const parse = query.includes("rate()") ? parseSeriesQuery : parseTraceQuery;
+    parse(query.replaceAll(/\{ ([ab]) \}/g, "{ .$1 }"));
+  }
   const section = TRACEQL.slice(TRACEQL.indexOf("| typed"), TRACEQL.indexOf("## Conditions"));
   const rows = [...section.matchAll(/^\| `([^`]+)` +\| `([^`]+)` +\|$/gm)];
   assert.equal(rows.length, 3);

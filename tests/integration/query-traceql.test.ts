@@ -1,8 +1,9 @@
 /** TraceQL with relations and pipelines on the real engine, against the reference in memory, on random traces and random queries. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { parseTraceQuery } from "@callchain/query-api/search/parse.ts";
+import { parseSeriesQuery, parseTraceQuery } from "@callchain/query-api/search/parse.ts";
 import { Problem } from "@callchain/schemas/api/common.ts";
+import { SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { SPAN_KINDS, STATUS_CODES, type Span } from "@callchain/schemas/span/span.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
@@ -10,6 +11,7 @@ import * as fc from "fast-check";
 import { plainText } from "../support/query-reference.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { attributes, buildSpan, double, int, spanIdOf, storeSpans, text, traceIdOf } from "../support/store-spans.ts";
+import { figureSeries } from "../support/series-reference.ts";
 import { findInTraces, type Group } from "../support/traceql-reference.ts";
 
 const FROM = 1_700_000_000_000_000_000n;
@@ -262,3 +264,59 @@ describe("TraceQL on random traces", () => {
     );
   });
 });
+
+describe("TraceQL over time", () => {
+  const STEP_NANO = 400_000_000n;
+  const range = { from: FROM, to: FROM + 3n * STEP_NANO, step: "400ms" };
+  const ask = async (q: string, params = {}): Promise<SeriesAnswer> => {
+    const { status, body } = await stack.ask("/series", { q, ...range, groups: 100, ...params });
+    assert.equal(status, 200, `${q}: ${JSON.stringify(body)}`);
+    return SeriesAnswer.parse(body);
+  };
+
+  it("gives the figures of the spans themselves, for every function and group", async () => {
+    const grouped = ["", " by(resource.service.name)", " by(name, .size)"];
+    const functions = ["rate()", "count_over_time()", "histogram_over_time(duration)", "histogram_over_time(.size)"].concat(
+      ["min", "max", "sum", "avg"].flatMap((name) => [`${name}_over_time(duration)`, `${name}_over_time(.size)`]),
+      ["quantile_over_time(duration, 0, .5, 0.99)", "quantile_over_time(span.size, 0.9)"],
+    );
+    const filters = ["{ }", '{ status != error } | { name != "c" }'];
+    for (const [at, name] of functions.entries()) {
+      const q = `${filters[at % filters.length] ?? ""} | ${name}${grouped[at % grouped.length] ?? ""}`;
+      const answer = await ask(q);
+      assert.deepEqual(parseSeriesQuery(answer.query), parseSeriesQuery(q));
+      const found = new Map(
+        answer.series.map(({ by: labels, quantile, atMost, values }) => [
+          `${JSON.stringify(labels.map(({ value }) => value))} ${quantile ?? atMost ?? ""}`,
+          values,
+        ]),
+      );
+      const expected = figureSeries(SPANS, parseSeriesQuery(q), FROM, STEP_NANO, 3);
+      assert.deepEqual([...found.keys()].toSorted(), [...expected.keys()].toSorted(), `${q}, seed ${SEED}`);
+      for (const [key, values] of expected) {
+        const isEqual = values.every((value, step) => isClose(found.get(key)?.[step], value));
+        assert.ok(isEqual, `${q}, ${key}: ${String(found.get(key))} for ${String(values)}, seed ${SEED}`);
+      }
+    }
+  });
+
+  it("counts nothing as 0, says when groups are left out, and takes the structured filters", async () => {
+    const nothing = await ask('{ name = "nobody" } | rate()');
+    assert.deepEqual(
+      nothing.series.map(({ values }) => values),
+      [[0, 0, 0]],
+    );
+    assert.deepEqual((await ask('{ name = "nobody" } | rate() by(name)')).series, []);
+    const cut = await ask("{ } | rate() by(name)", { groups: 2 });
+    assert.equal(cut.series.length, 2);
+    assert.match(cut.scan.partialReason ?? "", /2 largest groups/);
+    const { query: understood, unit } = await ask("", { service: "cart" });
+    assert.equal(understood, '{ resource.service.name = "cart" } | count_over_time()');
+    assert.equal(unit, "spans");
+  });
+});
+
+function isClose(found: number | null | undefined, expected: number | null): boolean {
+  if (found === undefined || found === null || expected === null) return found === expected;
+  return Math.abs(found - expected) <= 1e-9 * Math.abs(expected);
+}

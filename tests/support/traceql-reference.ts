@@ -140,14 +140,14 @@ function valuesOf(span: Span, field: GroupField & { kind: "attribute" }): Span["
   );
 }
 
-function numbersOf(span: Span, field: GroupField & { kind: "attribute" }): number[] {
+export function numbersOf(span: Span, field: GroupField & { kind: "attribute" }): number[] {
   const values = valuesOf(span, field).flatMap((value) =>
     value.type === "int" || value.type === "double" ? [Number(value.value)] : [],
   );
   return values.slice(0, 1);
 }
 
-function textOf(span: Span, field: GroupField): string | null {
+export function textOf(span: Span, field: GroupField): string | null {
   if (field.kind === "intrinsic") {
     if (field.name === "name") return span.name;
     if (field.name === "kind") return span.kind;

@@ -4,11 +4,9 @@ import type { SpanColumns } from "../../analysis/columns.ts";
 import { formatId, readIds, type IdColumn } from "../../analysis/ids.ts";
 import { Bindings } from "../../search/bindings.ts";
 import { compileQuery } from "../../search/compile.ts";
-import { attributeNames } from "../../search/conventions.ts";
 import type { TraceSpans } from "../../search/evaluate.ts";
 import type { Plan } from "../../search/plan.ts";
-import type { NumericField } from "../../search/trace-query.ts";
-import { canonicalKey, compileGroupField } from "../group-by.ts";
+import { compileGroupField, compileNumber } from "../group-by.ts";
 import { readNative, type NativeBlock } from "../native-reader.ts";
 import { INDEXES_FIRST, IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
 import { joinFixed, joinTexts } from "../trace-columns.ts";
@@ -79,7 +77,7 @@ function buildStatement({ plan, traceIds, range, scope, resourceKeys }: SpanQues
   const filters = plan.filters.map((query, at) => compileQuery(query, { ...options, prefix: `f${at}x` }));
   const bindings = new Bindings("v");
   const bits = filters.map(({ where }, at) => `if(${where}, ${2 ** at}, 0)`);
-  const numbers = plan.numbers.map((field, at) => `${numberSql(field, bindings)} AS n${at}`);
+  const numbers = plan.numbers.map((field, at) => `${compileNumber(field, bindings)} AS n${at}`);
   const texts = plan.groupFields.map((field, at) => {
     const value = compileGroupField(field, bindings);
     return `toLowCardinality(if(isNull(${value}), '', concat('=', assumeNotNull(${value})))) AS g${at}`;
@@ -98,22 +96,6 @@ LIMIT ${SPAN_ROWS_MAX} FORMAT Native`;
     sql,
     params: Object.assign({ ...rangeParams(scope), ...bounds, ...bindings.params }, ...filters.map(({ params }) => params)),
   };
-}
-
-/** A number of the span, or else of its resource, under any name of the attribute; NaN where there is none. */
-function numberSql(field: NumericField, bindings: Bindings): string {
-  if (field === "duration") return "toFloat64(duration_nano)";
-  const cases = attributeNames(field.key).flatMap((name) => {
-    const key = bindings.bind("String", name);
-    const valueIn = (map: string): string => `has(${map}.keys, ${key}), toFloat64(${map}.values[indexOf(${map}.keys, ${key})])`;
-    const jsonKey = bindings.bind("String", canonicalKey(name));
-    const ofResource = `JSONType(resource, ${jsonKey}) IN ('Int64', 'UInt64', 'Double'), JSONExtractFloat(resource, ${jsonKey})`;
-    return [
-      ...(field.scope === "resource" ? [] : [valueIn("attr_int"), valueIn("attr_double")]),
-      ...(field.scope === "span" ? [] : [ofResource]),
-    ];
-  });
-  return `multiIf(${cases.join(", ")}, nan)`;
 }
 
 /** The whole answer, column by column. */

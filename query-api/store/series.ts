@@ -1,0 +1,177 @@
+/** TraceQL's functions over time: one figure, some quantiles or a histogram of the matching spans for each step and group. */
+import type { Series, SeriesAnswer } from "@callchain/schemas/api/series.ts";
+import { Bindings } from "../search/bindings.ts";
+import { asksForAnyScope, compileQuery } from "../search/compile.ts";
+import { formatField } from "../search/query.ts";
+import { formatSeriesQuery, type SeriesQuery } from "../search/series-query.ts";
+import { compileGroupField, compileNumber } from "./group-by.ts";
+import { IN_RANGE, buildScan, countSpans, quantilesSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { listResourceKeys } from "./resource-keys.ts";
+import { chooseStepNano, countPoints } from "./steps.ts";
+
+export interface SeriesQuestion {
+  readonly range: TimeRange;
+  readonly query: SeriesQuery;
+  /** null: steps of a round length, 60 to 120 of them where the range allows. */
+  readonly stepNano: bigint | null;
+  readonly groupCountMax: number;
+}
+
+/** A group's values as a JSON array of texts and nulls. */
+interface GroupRow {
+  readonly by: string;
+}
+
+interface PointRow extends GroupRow {
+  readonly point: string;
+  /** The power of two of the bucket, 0 but for histograms. */
+  readonly bucket: number;
+  /** Spans that have the number. */
+  readonly spans: string;
+  /** One but for quantiles. */
+  readonly figures: readonly (number | null)[];
+}
+
+/** The largest groups first, then their figures by step. Throws Failure "timeout" or "overloaded" at the limits in force. */
+export async function getSeries(question: SeriesQuestion, asking: Asking): Promise<SeriesAnswer> {
+  const startedMs = performance.now();
+  const { range, query } = question;
+  const { database, signal } = asking;
+  const stepNano = question.stepNano ?? chooseStepNano(range);
+  const resources = asksForAnyScope(query.query) ? await listResourceKeys(range, asking) : null;
+  const counted = await countSpans(range, asking);
+  const sql = buildSql(query, resources?.keys, counted.count);
+  const params = { ...rangeParams(range), ...sql.params };
+  const groups = await database.query<GroupRow>(
+    `SELECT ${sql.by} AS by FROM spans WHERE ${sql.where} GROUP BY by ORDER BY count() DESC, by LIMIT ${question.groupCountMax + 1}`,
+    { params, signal },
+  );
+  const shown = groups.rows.slice(0, question.groupCountMax).map(({ by }) => by);
+  const isCut = groups.rows.length > shown.length;
+  const points = await database.query<PointRow>(
+    `SELECT ${sql.by} AS by, intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${sql.bucket} AS bucket, ${sql.figures}
+     FROM spans WHERE ${sql.where} AND has({shown:Array(String)}, by) GROUP BY by, point, bucket`,
+    { params: { ...params, step: stepNano.toString(), shown }, signal },
+  );
+  return {
+    fromNano: range.from.toString(),
+    toNano: range.to.toString(),
+    stepSeconds: Number(stepNano) / 1e9,
+    times: Array.from({ length: countPoints(range, stepNano) }, (_, at) =>
+      ((range.from / stepNano + BigInt(at)) * stepNano).toString(),
+    ),
+    unit: unitOf(query),
+    query: formatSeriesQuery(query),
+    series: buildSeries(query, range, stepNano, shown, points.rows),
+    scan: buildScan(
+      [...(resources === null ? [] : [resources.scan]), counted.scan, groups.scan, points.scan],
+      startedMs,
+      isCut ? [`The ${question.groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`] : [],
+    ),
+  };
+}
+
+function unitOf({ function: name, field }: SeriesQuery): SeriesAnswer["unit"] {
+  if (name === "rate") return "spans/s";
+  if (name === "count_over_time" || name === "histogram_over_time") return "spans";
+  return field === "duration" ? "ns" : "as sent";
+}
+
+interface SeriesSql {
+  readonly by: string;
+  readonly where: string;
+  readonly bucket: string;
+  readonly figures: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+function buildSql(query: SeriesQuery, resourceKeys: ReadonlySet<string> | undefined, spanCount: number): SeriesSql {
+  const bindings = new Bindings("s");
+  const compiled = compileQuery(query.query, { traceScope: IN_RANGE, ...(resourceKeys === undefined ? {} : { resourceKeys }) });
+  const values = query.by.map((field) => `CAST(${compileGroupField(field, bindings)}, 'Nullable(String)')`);
+  const by = values.length === 0 ? "'[]'" : `toJSONString([${values.join(", ")}])`;
+  const number = query.field === null ? null : compileNumber(query.field, bindings);
+  // Zero and what lies below it are in the lowest bucket; exact powers of two in their own.
+  const isHistogram = query.function === "histogram_over_time";
+  const bucket = isHistogram && number !== null ? `if(${number} <= 1, 0, toInt32(ceil(log2(${number}))))` : "0";
+  const hasNumber = number === null || query.field === "duration" ? "1" : `NOT isNaN(${number})`;
+  return {
+    by,
+    where: `${IN_RANGE} AND (${compiled.where}) AND ${hasNumber}`,
+    bucket,
+    figures: `count() AS spans, ${figuresSql(query, number ?? "0", spanCount)} AS figures`,
+    params: { ...compiled.params, ...bindings.params },
+  };
+}
+
+function figuresSql({ function: name, quantiles }: SeriesQuery, number: string, spanCount: number): string {
+  switch (name) {
+    case "min_over_time":
+      return `[min(${number})]`;
+    case "max_over_time":
+      return `[max(${number})]`;
+    case "avg_over_time":
+      return `[avg(${number})]`;
+    case "sum_over_time":
+      return `[sum(${number})]`;
+    case "quantile_over_time":
+      return `${quantilesSql(spanCount)}(${quantiles.join(", ")})(${number})`;
+    default:
+      return "CAST([], 'Array(Float64)')";
+  }
+}
+
+function buildSeries(
+  query: SeriesQuery,
+  range: TimeRange,
+  stepNano: bigint,
+  shown: readonly string[],
+  rows: readonly PointRow[],
+): Series[] {
+  const count = countPoints(range, stepNano);
+  const isCount = query.field === null || query.function === "histogram_over_time";
+  const byGroup = Map.groupBy(rows, ({ by }) => by);
+  // What is counted is 0 where there is nothing, also over the whole range; other figures are not there.
+  const groups = shown.length === 0 && query.by.length === 0 && query.field === null ? ["[]"] : shown;
+  return groups.flatMap((group) => {
+    const ofGroup = byGroup.get(group) ?? [];
+    const buckets =
+      query.function === "histogram_over_time"
+        ? [...new Set(ofGroup.map(({ bucket }) => bucket))].toSorted((a, b) => a - b)
+        : [0];
+    const by = readGroup(group, query);
+    return buckets.flatMap((bucket) => {
+      const points = ofGroup.filter((row) => row.bucket === bucket);
+      return (query.quantiles.length === 0 ? [null] : query.quantiles).map((quantile, at) => {
+        const values = Array.from({ length: count }, (): number | null => (isCount ? 0 : null));
+        for (const row of points) {
+          const step = Number(BigInt(row.point) - range.from / stepNano);
+          values[step] = valueOf(query, row, at, coveredSeconds(range, stepNano, step));
+        }
+        return { by, quantile, atMost: query.function === "histogram_over_time" ? 2 ** bucket : null, values };
+      });
+    });
+  });
+}
+
+function valueOf({ function: name }: SeriesQuery, row: PointRow, at: number, seconds: number): number | null {
+  if (name === "rate") return Number(row.spans) / seconds;
+  if (name === "count_over_time" || name === "histogram_over_time") return Number(row.spans);
+  return row.figures[at] ?? null;
+}
+
+/** The range may cut the first step and the last. */
+function coveredSeconds({ from, to }: TimeRange, stepNano: bigint, step: number): number {
+  const start = (from / stepNano + BigInt(step)) * stepNano;
+  const end = start + stepNano;
+  return Number((end < to ? end : to) - (start > from ? start : from)) / 1e9;
+}
+
+function readGroup(group: string, { by }: SeriesQuery): Series["by"] {
+  const values: unknown = JSON.parse(group);
+  const list: readonly unknown[] = Array.isArray(values) ? values : [];
+  return by.map((field, at) => {
+    const value = list[at];
+    return { field: formatField(field), value: typeof value === "string" ? value : null };
+  });
+}
