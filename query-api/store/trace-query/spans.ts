@@ -68,7 +68,7 @@ export async function readTraceSpans(question: SpanQuestion, { database, signal 
 }
 
 /** Copies of a span, equal in every column, come once; the rows of a trace in the order that the call tree is built from. */
-function buildStatement({ plan, traceIds, range, scope, resourceKeys }: SpanQuestion): {
+export function buildStatement({ plan, traceIds, range, scope, resourceKeys }: SpanQuestion): {
   sql: string;
   params: Record<string, unknown>;
 } {
