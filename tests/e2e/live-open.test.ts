@@ -6,9 +6,12 @@ import type { Browser } from "playwright-core";
 import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
-import { openBrowser, openPage, skipWithoutBrowser } from "../support/browser.ts";
+import { openBrowser, openPage as openPageAsIs, skipWithoutBrowser, type WatchedPage } from "../support/browser.ts";
 import { makeTempDir, removeDir, startCallchain, type CallchainProcess } from "../support/process.ts";
 import { buildSpan, spanIdOf, traceIdOf } from "../support/store-spans.ts";
+
+/** Only a test that fails waits this long. */
+const PATIENCE_MS = 120_000;
 
 const skip = skipWithoutBrowser;
 const dataDir = makeTempDir();
@@ -25,6 +28,13 @@ after(async () => {
   await callchain.stop();
   removeDir(dataDir);
 });
+
+/** Spans come to the page by way of log, writer and engine: on a busy machine that takes its time. */
+async function openPage(...args: Parameters<typeof openPageAsIs>): Promise<WatchedPage> {
+  const opened = await openPageAsIs(...args);
+  opened.page.setDefaultTimeout(PATIENCE_MS);
+  return opened;
+}
 
 let spanCount = 0;
 async function send(name: string, count: number, rest: Partial<Span> = {}): Promise<void> {
