@@ -104,11 +104,11 @@ async function measureCatchUp(stack: KafkaStack, config: KafkaConfig): Promise<v
   const sending = startLoad({ ...load, seconds: OUTAGE_SECONDS * 4, spansPerSecond: OUTAGE_SPANS_PER_SECOND });
   await pause(OUTAGE_SECONDS / 2);
   const rssBefore = rssBytesOf([pidOf(writer)]);
+  const before = await storedOf(stack);
   process.kill(enginePid, "SIGSTOP");
   await pause(OUTAGE_SECONDS);
-  process.kill(enginePid, "SIGCONT");
-  const before = await storedOf(stack);
   const startMs = performance.now();
+  process.kill(enginePid, "SIGCONT");
   const isCaughtUp = async (): Promise<boolean> =>
     (await storedOf(stack)) - storedBefore >=
     ((performance.now() - sentFromMs) / 1000 - BEHIND_SECONDS) * OUTAGE_SPANS_PER_SECOND;
