@@ -1,13 +1,6 @@
-/**
- * Clocks that differ, estimated per pair of hosts. A synchronous call lies within its caller, so on true clocks
- *
- *   caller start <= callee start + offset   and   callee end + offset <= caller end
- *
- * which leaves an interval of possible offsets per call. Calls whose interval holds 0 speak for agreeing clocks, calls that cannot have
- * happened as stamped speak against; where the latter are more, the offset is the middle of what all of them allow, or the median of their
- * middles where they do not agree. A callee that starts within its caller and merely ends after it speaks for neither: the
- * caller may have stopped waiting.
- */
+/** Clocks that differ within one trace: estimated per pair of hosts that call each other (clocks.ts), and added up along the calls. */
+import type { ClockOffset } from "@callchain/schemas/api/analysis.ts";
+import { ClockEvidence } from "./clocks.ts";
 import { KIND, type SpanColumns } from "./columns.ts";
 
 export interface SkewInput {
@@ -25,21 +18,18 @@ export interface Skew {
   /** By pre-order position: 1 where the span lies outside of its parent and their clocks differ. */
   readonly isSkewed: Uint8Array;
   readonly skewedCount: number;
-}
-
-interface PairEvidence {
-  fitCount: number;
-  /** Of the calls that do not fit: the least and the greatest offset that would make them. */
-  readonly least: number[];
-  readonly greatest: number[];
+  /** Pairs of hosts whose calls tell something, by name. */
+  readonly clocks: readonly ClockOffset[];
 }
 
 export function estimateSkew(input: SkewInput): Skew {
   const { columns, rows, parent } = input;
   const offsetNano = new Float64Array(rows.length);
   const isSkewed = new Uint8Array(rows.length);
-  const pairOffsets = columns.hosts.length < 2 ? new Map<number, number>() : estimatePairs(input);
-  if ([...pairOffsets.values()].every((offset) => offset === 0)) return { offsetNano, isSkewed, skewedCount: 0 };
+  const evidence = columns.hosts.length < 2 ? NO_EVIDENCE : gatherEvidence(input);
+  const clocks = describeClocks(evidence, columns.hosts);
+  if (clocks.every((clock) => clock.offsetNano === 0)) return { offsetNano, isSkewed, skewedCount: 0, clocks };
+  const pairOffsets = new Map([...evidence].map(([key, pair]) => [key, pair.estimate().offsetNano]));
   const hostOffsets = new Map<number, number>();
   let skewedCount = 0;
   for (let at = 0; at < rows.length; at += 1) {
@@ -61,7 +51,7 @@ export function estimateSkew(input: SkewInput): Skew {
       skewedCount += 1;
     }
   }
-  return { offsetNano, isSkewed, skewedCount };
+  return { offsetNano, isSkewed, skewedCount, clocks };
 }
 
 function pairKey(columns: SpanColumns, callerHost: number, host: number): number {
@@ -76,10 +66,11 @@ function liesOutside({ columns, rows, start }: SkewInput, at: number, caller: nu
   return from < callerFrom || from + (columns.durationNano[row] ?? 0) > callerFrom + (columns.durationNano[callerRow] ?? 0);
 }
 
-/** Offset of the callee's clock by pair of hosts, for every pair with evidence; 0 where the clocks agree. */
-function estimatePairs(input: SkewInput): Map<number, number> {
-  const { columns, rows, parent } = input;
-  const pairs = new Map<number, PairEvidence>();
+const NO_EVIDENCE: ReadonlyMap<number, ClockEvidence> = new Map();
+
+/** By pair of hosts: `callerHost * columns.hosts.length + host`. What `known` holds is added to. */
+export function gatherEvidence(input: SkewInput, known = new Map<number, ClockEvidence>()): Map<number, ClockEvidence> {
+  const { columns, rows, parent, start } = input;
   for (let at = 0; at < rows.length; at += 1) {
     const caller = parent[at] ?? -1;
     if (caller < 0) continue;
@@ -90,34 +81,27 @@ function estimatePairs(input: SkewInput): Map<number, number> {
     const isCall = columns.kind[row] === KIND.server && columns.kind[callerRow] !== KIND.producer;
     if (!isCall || host === callerHost || columns.hosts[host] === "" || columns.hosts[callerHost] === "") continue;
     const key = pairKey(columns, callerHost, host);
-    const evidence = pairs.get(key) ?? { fitCount: 0, least: [], greatest: [] };
-    pairs.set(key, evidence);
-    addEvidence(evidence, input, row, callerRow);
+    const evidence = known.get(key) ?? new ClockEvidence();
+    known.set(key, evidence);
+    const from = start[row] ?? 0;
+    const callerFrom = start[callerRow] ?? 0;
+    evidence.add(callerFrom, callerFrom + (columns.durationNano[callerRow] ?? 0), from, from + (columns.durationNano[row] ?? 0));
   }
-  return new Map([...pairs].map(([key, evidence]) => [key, estimateOffset(evidence)]));
+  return known;
 }
 
-function addEvidence(evidence: PairEvidence, { columns, start }: SkewInput, row: number, callerRow: number): void {
-  const from = start[row] ?? 0;
-  const to = from + (columns.durationNano[row] ?? 0);
-  const callerFrom = start[callerRow] ?? 0;
-  const callerTo = callerFrom + (columns.durationNano[callerRow] ?? 0);
-  const least = callerFrom - from;
-  const greatest = callerTo - to;
-  if (greatest < least) return;
-  if (least <= 0 && greatest >= 0) {
-    evidence.fitCount += 1;
-  } else if (from < callerFrom || from >= callerTo) {
-    evidence.least.push(least);
-    evidence.greatest.push(greatest);
-  }
+/** The estimate of every pair with evidence, by the hosts' names. */
+export function describeClocks(evidence: ReadonlyMap<number, ClockEvidence>, hosts: readonly string[]): ClockOffset[] {
+  return [...evidence]
+    .filter(([, pair]) => pair.callCount > 0)
+    .map(([key, pair]) => ({
+      callerHost: hosts[Math.floor(key / hosts.length)] ?? "",
+      calleeHost: hosts[key % hosts.length] ?? "",
+      ...pair.estimate(),
+    }))
+    .toSorted((a, b) => compareTexts(a.callerHost, b.callerHost) || compareTexts(a.calleeHost, b.calleeHost));
 }
 
-function estimateOffset({ fitCount, least, greatest }: PairEvidence): number {
-  if (least.length <= fitCount) return 0;
-  const low = least.reduce((a, b) => Math.max(a, b));
-  const high = greatest.reduce((a, b) => Math.min(a, b));
-  if (low <= high) return Math.round((low + high) / 2);
-  const middles = Float64Array.from(least, (value, at) => (value + (greatest[at] ?? value)) / 2).sort();
-  return Math.round(middles[middles.length >>> 1] ?? 0);
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

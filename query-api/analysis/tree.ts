@@ -8,6 +8,7 @@
  *   2         3    1       2      0                 INSERT payments
  *   3         1    0       1      0               GET /cart
  */
+import type { ClockOffset } from "@callchain/schemas/api/analysis.ts";
 import type { Completeness } from "@callchain/schemas/api/traces.ts";
 import { STATUS_ERROR, type SpanColumns } from "./columns.ts";
 import { readIds } from "./ids.ts";
@@ -38,6 +39,8 @@ export interface CallTree {
   readonly durationNano: number;
   readonly errorCount: number;
   readonly completeness: Completeness;
+  /** Pairs of hosts whose calls tell about their clocks. */
+  readonly clocks: readonly ClockOffset[];
 }
 
 export function buildCallTree(columns: SpanColumns): CallTree {
@@ -78,6 +81,7 @@ export function buildCallTree(columns: SpanColumns): CallTree {
       conflictCount: edges.conflictCount,
       skewedCount: skew.skewedCount,
     },
+    clocks: skew.clocks,
   };
 }
 

@@ -13,12 +13,16 @@ import { seriesRoute } from "./series.ts";
 import { serviceRoutes } from "./services.ts";
 import { getTrace, getTraceSpan } from "./trace.ts";
 import { tailSpans } from "./tail.ts";
+import { traceCriticalPathRoute, traceLinksRoute, traceRepeatsRoute } from "./trace-analyses.ts";
 import { searchTraces } from "./traces.ts";
 
 export const routes: readonly RouteDefinition[] = [
   searchTraces,
   getTrace,
   getTraceSpan,
+  traceCriticalPathRoute,
+  traceRepeatsRoute,
+  traceLinksRoute,
   ...serviceRoutes,
   latencyRoute,
   seriesRoute,

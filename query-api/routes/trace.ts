@@ -55,7 +55,8 @@ export const getTraceSpan = defineRoute({
   },
 });
 
-function missing(id: TraceId): Failure {
+/** What a question about a trace answers where nothing of it is stored. */
+export function missingTrace(id: TraceId): Failure {
   return new Failure(
     "not_found",
     `no span of trace ${id} is stored: it may not have arrived yet, or may have passed its retention`,
@@ -67,7 +68,7 @@ async function answerTree(id: TraceId, view: "tree" | "skeleton", context: Route
     readTraceColumns(id, context),
     view === "tree" ? readStatusMessages(id, context) : null,
   ]);
-  if (found === null) throw missing(id);
+  if (found === null) throw missingTrace(id);
   const tree = buildCallTree(found.columns);
   if (messages !== null) return buildTreeAnswer(id, tree, found, messages);
   return new BytesReply(SKELETON_MEDIA_TYPE, encodeSkeleton(id, tree, found));
@@ -77,7 +78,7 @@ async function answerOtlp(id: TraceId, context: RouteContext): Promise<BytesRepl
   const mediaType = context.accepts("application/json", PROTOBUF, PROTOBUF_ALIAS) ?? "application/json";
   const batches = readTraceSpans(id, context);
   const first = await batches.next();
-  if (first.done === true) throw missing(id);
+  if (first.done === true) throw missingTrace(id);
   const all = prepend(first.value, batches);
   return new BytesReply(mediaType, mediaType === "application/json" ? encodeJson(all) : encodeProtobuf(all));
 }

@@ -9,7 +9,7 @@ import type { Plan } from "../../search/plan.ts";
 import { compileGroupField, compileNumber } from "../group-by.ts";
 import { readNative, type NativeBlock } from "../native-reader.ts";
 import { INDEXES_FIRST, IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
-import { joinFixed, joinTexts } from "../trace-columns.ts";
+import { joinFixed, joinTexts } from "../native-columns.ts";
 
 /** Rows of one statement: about 100 bytes each. */
 export const SPAN_ROWS_MAX = 300_000;
