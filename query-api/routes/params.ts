@@ -71,6 +71,19 @@ export const queryParam = {
   /** A text read by a parser that throws InvalidError with its reason, or returns undefined. */
   parsed: <T>(description: string, accepted: string, parse: (text: string) => T | undefined): Param<T | null> =>
     single<T | null>({ description, accepted, schema: { type: "string", maxLength: TEXT_CHARS_MAX }, absent: () => null, parse }),
+  /** As `parsed`, where nothing can stand for what is not given. */
+  required: <T>(description: string, accepted: string, parse: (text: string) => T | undefined): Param<T> => ({
+    ...single<T>({
+      description,
+      accepted,
+      schema: { type: "string", maxLength: TEXT_CHARS_MAX },
+      absent: () => {
+        throw new InvalidError(`${description} is missing`);
+      },
+      parse,
+    }),
+    isRequired: true,
+  }),
   time: (fallback: string, description: string): Param<UnixNano> =>
     single<UnixNano>({
       description,

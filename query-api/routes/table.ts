@@ -1,6 +1,8 @@
 /** Every route of `/api/v1`, in the order of the OpenAPI document. A new route file adds its definitions here. */
 import { attributeRoutes } from "./attributes.ts";
+import { criticalPathRoute, repeatsRoute, skewRoute } from "./cohort-analyses.ts";
 import { dependenciesRoute } from "./dependencies.ts";
+import { diffRoute } from "./diff.ts";
 import { getHealth, getReady } from "./health.ts";
 import { heatmapRoutes } from "./heatmap.ts";
 import { ingestRoute } from "./ingest.ts";
@@ -28,6 +30,10 @@ export const routes: readonly RouteDefinition[] = [
   seriesRoute,
   ...heatmapRoutes,
   dependenciesRoute,
+  criticalPathRoute,
+  repeatsRoute,
+  skewRoute,
+  diffRoute,
   ...attributeRoutes,
   tailSpans,
   importSpans,

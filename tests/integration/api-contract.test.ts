@@ -85,8 +85,15 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   "/api/v1/latency": ["by=service", "by=resource.service.version&p=50,99.9&step=10m", "service=nobody"],
   "/api/v1/heatmap": ["service=checkout&status=error&step=10m", "service=nobody"],
   "/api/v1/exemplars": ["service=checkout&status=error&limit=3"],
+  "/api/v1/critical-path": ["service=checkout&by=resource.host.name", "by=service&traces=5", "service=nobody"],
+  "/api/v1/repeats": ["service=orders"],
   "/api/v1/dependencies": ["focus=checkout&depth=1", "compareFrom=now-6h&compareTo=now-3h"],
   "/api/v1/attributes": ["scope=resource&prefix=service", "prefix=nothing-begins-so"],
+};
+
+/** What a route must be asked with at least. */
+const LEAST: Readonly<Record<string, () => string>> = {
+  "/api/v1/diff": () => `a=${sample.traceId}&b=${encodeURIComponent('{ resource.service.name = "checkout" }')}`,
 };
 
 describe("the OpenAPI document that the server serves", () => {
@@ -118,7 +125,7 @@ describe("the OpenAPI document that the server serves", () => {
       const range = hasRange ? "&from=now-3h" : "";
       // Streams have their own suites (tail.test.ts, transfer.test.ts).
       const isJson = get.responses["200"]?.content["application/json"] !== undefined;
-      for (const query of isJson ? ["", ...(MORE[path] ?? [])] : [])
+      for (const query of isJson ? [LEAST[path]?.() ?? "", ...(MORE[path] ?? [])] : [])
         assert.equal(await check(path, query, false, range), 200, `${path}?${query}`);
       assert.equal(await check(path, "nonsense=1", false, range), 400);
       if (hasRange) assert.equal(await check(path, "from=yesterday-ish", false), 400);

@@ -1,0 +1,205 @@
+/**
+ * The spans of many traces as columns: of the newest traces with a span that matches, up to 10,000 traces. Two statements: since when the
+ * sample reaches, then every span of its traces. A question beyond the limits of time and memory is asked of the newest sixteenth.
+ */
+import type { TraceSample } from "@callchain/schemas/api/analysis.ts";
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import { Failure } from "@callchain/schemas/span/errors.ts";
+import { unixNano } from "@callchain/schemas/span/time.ts";
+import { Bindings } from "../search/bindings.ts";
+import { compileQuery } from "../search/compile.ts";
+import { formatQuery, type Query } from "../search/query.ts";
+import { DETAIL_SQL } from "./call-details.ts";
+import { isSameTrace, type CohortSpans } from "./cohort-traces.ts";
+import { compileGroupField, type GroupField } from "./group-by.ts";
+import { HOST_KEYS, SPAN_COLUMNS_SQL, joinFixed, joinSpanColumns, joinTexts, type TextColumn } from "./native-columns.ts";
+import { readNative, type NativeBlock } from "./native-reader.ts";
+import { IN_RANGE, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+
+export const COHORT_TRACE_COUNT_MAX = 10_000;
+/** Spans of all traces together; it bounds memory here and the time until other requests get their turn. */
+const COHORT_SPAN_COUNT_MAX = 500_000;
+const FIND_TIMEOUT_MS = 8_000;
+const READ_TIMEOUT_MS = 15_000;
+/** How far from the matching spans the other spans of their traces are looked for: each hour more is read for every question. */
+const SLACK_NANO = 3_600_000_000_000n;
+/** Up to so many traces the bloom filters find their spans; more of them take longer to ask than to read. */
+const BLOOM_TRACE_COUNT_MAX = 100;
+
+export interface CohortQuestion {
+  readonly range: TimeRange;
+  readonly query: Query;
+  readonly traceCountMax: number;
+  /** A further column of texts: "" where the span has none, else "=" and the value. */
+  readonly extra: GroupField | "detail" | null;
+}
+
+export interface Cohort extends CohortSpans {
+  readonly query: string;
+  readonly extra: TextColumn | null;
+  readonly sample: TraceSample;
+  readonly scans: readonly ScanFigures[];
+  readonly partialReasons: readonly string[];
+}
+
+export async function readCohort(question: CohortQuestion, asking: Asking): Promise<Cohort> {
+  try {
+    return await readCohortIn(question, asking);
+  } catch (error) {
+    if (!isBeyondLimits(error) || asking.signal.aborted) throw error;
+  }
+  const { from, to } = question.range;
+  const range = { from: unixNano(to - (to - from) / 16n - 1n), to };
+  const cohort = await readCohortIn({ ...question, range }, asking);
+  const reason =
+    "Only the newest sixteenth of the time range was looked at, since all of it takes too long; narrow the time range or the query.";
+  return { ...cohort, sample: { ...cohort.sample, whole: false }, partialReasons: [reason, ...cohort.partialReasons] };
+}
+
+/** Time, memory or rows: a smaller question can be answered. */
+export function isBeyondLimits(error: unknown): boolean {
+  return error instanceof Failure && (error.code === "timeout" || error.code === "overloaded" || error.code === "too_large");
+}
+
+interface Boundary {
+  readonly traceCount: number;
+  /** Starts of the oldest and the newest matching span that stand for a trace of the sample. */
+  readonly oldest: bigint;
+  readonly newest: bigint;
+}
+
+async function readCohortIn(question: CohortQuestion, asking: Asking): Promise<Cohort> {
+  const { range, query, traceCountMax } = question;
+  const compiled = compileQuery(query, { traceScope: IN_RANGE });
+  const params = { ...compiled.params, ...rangeParams(range) };
+  const found = await asking.database.query<{ n: string; oldest: string; newest: string }>(
+    `SELECT count() AS n, min(nano) AS oldest, max(nano) AS newest
+     FROM (SELECT toUnixTimestamp64Nano(start) AS nano FROM spans WHERE ${IN_RANGE} AND (${compiled.where})
+           ORDER BY start DESC LIMIT 1 BY trace_id LIMIT ${traceCountMax})`,
+    { params, signal: asking.signal, timeoutMs: FIND_TIMEOUT_MS },
+  );
+  const row = found.rows[0];
+  const boundary = { traceCount: Number(row?.n ?? 0), oldest: BigInt(row?.oldest ?? 0), newest: BigInt(row?.newest ?? 0) };
+  const isWhole = boundary.traceCount < traceCountMax;
+  const read = await readSpans(question, boundary, compiled, asking);
+  const reasons = [...read.partialReasons];
+  if (!isWhole)
+    reasons.push(
+      `The newest ${traceCountMax} matching traces were looked at, since ${boundary.oldest} ns; narrow the time range or the query for all.`,
+    );
+  return {
+    query: formatQuery(query),
+    ...read.cohort,
+    sample: {
+      traceCount: read.traceCount,
+      spanCount: read.cohort.columns.count,
+      fromNano: (isWhole ? range.from : boundary.oldest).toString(),
+      toNano: range.to.toString(),
+      whole: reasons.length === 0,
+    },
+    scans: [found.scan, read.scan],
+    partialReasons: reasons,
+  };
+}
+
+interface ReadSpans {
+  readonly cohort: Pick<Cohort, "columns" | "traceIds" | "extra">;
+  readonly traceCount: number;
+  readonly scan: ScanFigures;
+  readonly partialReasons: readonly string[];
+}
+
+async function readSpans(
+  { range, extra }: CohortQuestion,
+  boundary: Boundary,
+  compiled: ReturnType<typeof compileQuery>,
+  { database, signal }: Asking,
+): Promise<ReadSpans> {
+  const startedMs = performance.now();
+  const bindings = new Bindings("x");
+  const extraSql = extra === null ? "" : `, ${extra === "detail" ? DETAIL_SQL : extraTextSql(extra, bindings)} AS extra`;
+  const chosen = `SELECT trace_id FROM spans WHERE start >= ${instantSql("oldest")} AND start < ${instantSql("to")} AND (${compiled.where})`;
+  const sql = `SELECT trace_id, ${SPAN_COLUMNS_SQL}, resource${extraSql} FROM spans
+    WHERE start >= ${instantSql("firstNano")} AND start < ${instantSql("lastNano")} AND trace_id IN (${chosen})
+    ORDER BY trace_id, start, span_id LIMIT ${COHORT_SPAN_COUNT_MAX + 1} FORMAT Native`;
+  const params = {
+    ...compiled.params,
+    ...bindings.params,
+    ...rangeParams(range),
+    oldest: boundary.oldest.toString(),
+    firstNano: (boundary.oldest > SLACK_NANO ? boundary.oldest - SLACK_NANO : 0n).toString(),
+    lastNano: (boundary.newest + SLACK_NANO).toString(),
+  };
+  const chunks: Uint8Array[] = [];
+  if (boundary.traceCount > 0) {
+    const settings = {
+      wait_end_of_query: 1,
+      ...(boundary.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom" } : {}),
+    };
+    for await (const chunk of await database.stream(sql, { params, signal, timeoutMs: READ_TIMEOUT_MS, settings }))
+      chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  const blocks = [...readNative(bytes)].filter(({ rowCount }) => rowCount > 0);
+  const rows = blocks.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  const traceIds = new Uint8Array(joinFixed(blocks, "trace_id", 16, rows));
+  const isCut = rows > COHORT_SPAN_COUNT_MAX;
+  // The last trace that came may lack its end, unless it is the only one.
+  const count = isCut ? startOfLast(traceIds, COHORT_SPAN_COUNT_MAX) || COHORT_SPAN_COUNT_MAX : rows;
+  const cohort = {
+    columns: joinSpanColumns(blocks, count, readHosts(blocks, count)),
+    traceIds: traceIds.subarray(0, 16 * count),
+    extra: extra === null ? null : joinTexts(blocks, "extra", count),
+  };
+  const traceCount = countTraces(cohort.traceIds);
+  return {
+    cohort,
+    traceCount,
+    scan: { rows, bytes: bytes.length, elapsedMs: performance.now() - startedMs },
+    partialReasons: isCut
+      ? [
+          `${traceCount} of ${boundary.traceCount} traces were looked at: together they have more than ${COHORT_SPAN_COUNT_MAX} spans.`,
+        ]
+      : [],
+  };
+}
+
+function extraTextSql(field: GroupField, bindings: Bindings): string {
+  return `toLowCardinality(ifNull(concat('=', ${compileGroupField(field, bindings)}), ''))`;
+}
+
+/** Whose clock stamped each span: read from the few distinct resources instead of from every row. */
+function readHosts(blocks: readonly NativeBlock[], count: number): TextColumn {
+  const resource = joinTexts(blocks, "resource", count);
+  const service = joinTexts(blocks, "service", count);
+  const hosts = resource.texts.map(hostOf);
+  const numbers = new Map<string, number>();
+  const indexes = resource.indexes.map((index, row) => {
+    const host = hosts[index] ?? service.texts[service.indexes[row] ?? 0] ?? "";
+    const number = numbers.get(host) ?? numbers.size;
+    numbers.set(host, number);
+    return number;
+  });
+  return { texts: [...numbers.keys()], indexes };
+}
+
+/** `resource` is a canonical JSON object; undefined where it names no host. */
+function hostOf(resource: string): string | undefined {
+  const parsed: unknown = JSON.parse(resource);
+  if (typeof parsed !== "object" || parsed === null) return undefined;
+  const members = new Map<string, unknown>(Object.entries(parsed));
+  return HOST_KEYS.map((key) => members.get(key)).find((value): value is string => typeof value === "string" && value !== "");
+}
+
+/** The first row of the trace that stands at `row`. */
+function startOfLast(traceIds: Uint8Array, row: number): number {
+  let first = row;
+  while (first > 0 && isSameTrace(traceIds, first - 1, row)) first -= 1;
+  return first;
+}
+
+function countTraces(traceIds: Uint8Array): number {
+  let count = 0;
+  for (let row = 0; 16 * row < traceIds.length; row += 1) if (row === 0 || !isSameTrace(traceIds, row - 1, row)) count += 1;
+  return count;
+}
