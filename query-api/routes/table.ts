@@ -10,6 +10,7 @@ import { exportTraces } from "./export.ts";
 import { importSpans } from "./import.ts";
 import { latencyRoute } from "./latency.ts";
 import { defineOpenApiRoute } from "./openapi.ts";
+import { outliersRoute } from "./outliers.ts";
 import type { RouteDefinition } from "./route.ts";
 import { seriesRoute } from "./series.ts";
 import { serviceRoutes } from "./services.ts";
@@ -34,6 +35,7 @@ export const routes: readonly RouteDefinition[] = [
   repeatsRoute,
   skewRoute,
   diffRoute,
+  outliersRoute,
   ...attributeRoutes,
   tailSpans,
   importSpans,

@@ -4,14 +4,14 @@
  */
 import type { TraceSample } from "@callchain/schemas/api/analysis.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
-import { Failure } from "@callchain/schemas/span/errors.ts";
-import { unixNano } from "@callchain/schemas/span/time.ts";
+import { UNIX_NANO_MAX } from "@callchain/schemas/span/time.ts";
 import { Bindings } from "../search/bindings.ts";
 import { compileQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { DETAIL_SQL } from "./call-details.ts";
 import { isSameTrace, type CohortSpans } from "./cohort-traces.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
+import { askWithinLimits } from "./limits.ts";
 import { HOST_KEYS, SPAN_COLUMNS_SQL, joinFixed, joinSpanColumns, joinTexts, type TextColumn } from "./native-columns.ts";
 import { readNative, type NativeBlock } from "./native-reader.ts";
 import { IN_RANGE, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
@@ -43,22 +43,11 @@ export interface Cohort extends CohortSpans {
 }
 
 export async function readCohort(question: CohortQuestion, asking: Asking): Promise<Cohort> {
-  try {
-    return await readCohortIn(question, asking);
-  } catch (error) {
-    if (!isBeyondLimits(error) || asking.signal.aborted) throw error;
-  }
-  const { from, to } = question.range;
-  const range = { from: unixNano(to - (to - from) / 16n - 1n), to };
-  const cohort = await readCohortIn({ ...question, range }, asking);
-  const reason =
-    "Only the newest sixteenth of the time range was looked at, since all of it takes too long; narrow the time range or the query.";
-  return { ...cohort, sample: { ...cohort.sample, whole: false }, partialReasons: [reason, ...cohort.partialReasons] };
-}
-
-/** Time, memory or rows: a smaller question can be answered. */
-export function isBeyondLimits(error: unknown): boolean {
-  return error instanceof Failure && (error.code === "timeout" || error.code === "overloaded" || error.code === "too_large");
+  const { answer, reasons } = await askWithinLimits(question.range, asking, (range) =>
+    readCohortIn({ ...question, range }, asking),
+  );
+  if (reasons.length === 0) return answer;
+  return { ...answer, sample: { ...answer.sample, whole: false }, partialReasons: [...reasons, ...answer.partialReasons] };
 }
 
 interface Boundary {
@@ -128,7 +117,7 @@ async function readSpans(
     ...rangeParams(range),
     oldest: boundary.oldest.toString(),
     firstNano: (boundary.oldest > SLACK_NANO ? boundary.oldest - SLACK_NANO : 0n).toString(),
-    lastNano: (boundary.newest + SLACK_NANO).toString(),
+    lastNano: (boundary.newest < UNIX_NANO_MAX - SLACK_NANO ? boundary.newest + SLACK_NANO : UNIX_NANO_MAX).toString(),
   };
   const chunks: Uint8Array[] = [];
   if (boundary.traceCount > 0) {

@@ -93,6 +93,7 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
 
 /** What a route must be asked with at least. */
 const LEAST: Readonly<Record<string, () => string>> = {
+  "/api/v1/outliers": () => `selection=${encodeURIComponent("{ status = error }")}`,
   "/api/v1/diff": () => `a=${sample.traceId}&b=${encodeURIComponent('{ resource.service.name = "checkout" }')}`,
 };
 

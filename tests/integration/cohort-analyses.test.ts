@@ -1,7 +1,7 @@
 /** Analyses over many traces, on the real engine: each must name first what was planted. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { CriticalPathAnswer, DiffAnswer, RepeatsAnswer, SkewAnswer } from "@callchain/schemas/api/analysis.ts";
+import { CriticalPathAnswer, DiffAnswer, OutliersAnswer, RepeatsAnswer, SkewAnswer } from "@callchain/schemas/api/analysis.ts";
 import { CAUSES, MS, buildPlantedTraces, type Cause, type Planted } from "../support/planted-causes.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { insertSpans, traceIdOf } from "../support/span-rows.ts";
@@ -59,6 +59,28 @@ for (const cause of CAUSES) {
       assert.equal(first?.exampleTraceIds.length, 3);
     });
 
+    it("is named first among what sets the slow spans apart", async () => {
+      const spans = cause === "statement" ? "{ kind = client }" : '{ resource.service.name = "api" && kind = server }';
+      const params = { ...rangeOf(cause), q: spans, selection: "{ duration > 300ms }" };
+      const { status, body } = await stack.ask("/outliers", params);
+      assert.equal(status, 200, JSON.stringify(body));
+      const answer = OutliersAnswer.parse(body);
+      const { field, value } = planted.get(cause) ?? { field: "", value: "" };
+      const [first, second] = answer.fields;
+      assert.deepEqual([first?.field, first?.values[0]?.value], [field, value], JSON.stringify(answer.fields.slice(0, 3)));
+      assert.ok((first?.score ?? 0) > (second?.score ?? 1));
+      assert.deepEqual([first?.values[0]?.condition, answer.leftOut], [`${field} = ${JSON.stringify(value)}`, ["duration"]]);
+      assert.equal(first?.values[0]?.selection.share, 1);
+      assert.equal(answer.selectionSpanCount + answer.restSpanCount, (cause === "statement" ? 15 : 1) * TRACE_COUNT);
+      assert.ok(answer.fields.every(({ field: name }) => name !== "duration"));
+      const ids = answer.fields.find(({ field: name }) => name === "span.request.id");
+      assert.equal(ids?.score, 0);
+      // The condition finds what it says.
+      const again = { ...params, q: `{ ${first?.values[0]?.condition} }`, selection: "{ duration > 300ms }" };
+      const within = OutliersAnswer.parse((await stack.ask("/outliers", again)).body);
+      assert.equal(within.selectionSpanCount, answer.selectionSpanCount);
+    });
+
     it("does not hide which calls are repeated at most cost", async () => {
       const answer = RepeatsAnswer.parse((await stack.ask("/repeats", { ...rangeOf(cause), service: "web" })).body);
       const [first, second, ...others] = answer.repeats;
@@ -71,6 +93,45 @@ for (const cause of CAUSES) {
     });
   });
 }
+
+describe("GET /outliers", () => {
+  it("asks numbers for the bound that parts the sides, and tells durations where the selection does not name them", async () => {
+    const range = rangeOf("host");
+    const large = { ...range, q: '{ name = "GET /items" }', selection: "{ span.items.size >= 3000 }" };
+    const answer = OutliersAnswer.parse((await stack.ask("/outliers", large)).body);
+    assert.deepEqual(answer.leftOut, ["span.items.size"]);
+    const web = { ...range, q: "{ kind = server }", selection: '{ resource.service.name = "api" }' };
+    const [size] = OutliersAnswer.parse((await stack.ask("/outliers", web)).body).fields.filter(({ type }) => type === "number");
+    assert.deepEqual([size?.field, size?.selection.share, size?.rest.share], ["span.items.size", 1, 0]);
+    const release = rangeOf("release");
+    const slow = {
+      ...release,
+      q: '{ name = "GET /items" }',
+      selection: `{ resource.service.version = "${planted.get("release")?.value}" }`,
+    };
+    const [duration] = OutliersAnswer.parse((await stack.ask("/outliers", slow)).body).fields;
+    assert.equal(duration?.field, "duration");
+    assert.match(duration?.values[0]?.value ?? "", /^>= \d+ms$/);
+    assert.match(duration?.values[0]?.condition ?? "", /^duration >= \d+ms$/);
+  });
+
+  it("narrows the selection alone in time, and refuses a range that is none", async () => {
+    const { from, to } = rangeOf("host");
+    const half = {
+      from,
+      to,
+      q: '{ name = "GET /items" }',
+      selection: "{ }",
+      selectionTo: from + BigInt(TRACE_COUNT / 2) * 500n * MS,
+    };
+    const answer = OutliersAnswer.parse((await stack.ask("/outliers", half)).body);
+    assert.deepEqual([answer.selectionSpanCount, answer.restSpanCount], [TRACE_COUNT / 2, TRACE_COUNT / 2]);
+    assert.equal((await stack.ask("/outliers", { ...half, selectionFrom: half.selectionTo })).status, 400);
+    assert.equal((await stack.ask("/outliers", { from, to })).status, 400);
+    const nothing = OutliersAnswer.parse((await stack.ask("/outliers", { from, to, selection: '{ name = "nothing" }' })).body);
+    assert.deepEqual([nothing.selectionSpanCount, nothing.sample.selectionSpanCount], [0, 0]);
+  });
+});
 
 describe("GET /diff of two queries", () => {
   it("shows per trace what a release makes slower, and where", async () => {

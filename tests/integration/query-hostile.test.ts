@@ -209,6 +209,8 @@ const FULL: ReadonlySet<string> = new Set([
   "/traces from",
   "/traces minDuration",
   "/traces/{id} id",
+  "/outliers selection",
+  "/diff a",
 ]);
 
 function* listAttempts(): Generator<Attempt> {
@@ -223,7 +225,11 @@ function* listAttempts(): Generator<Attempt> {
               ? "00000000000000aa"
               : traceIdOf(1),
         );
-        const query = place === "path" ? "" : `?${new URLSearchParams([[parameter, payload]]).toString()}`;
+        const others = Object.entries(route.params).filter(
+          ([name, param]) => param.isRequired && param.place === "query" && name !== parameter,
+        );
+        const given: [string, string][] = place === "path" ? [] : [[parameter, payload]];
+        const query = `?${new URLSearchParams([...given, ...others.map(([name]): [string, string] => [name, "{ }"])]).toString()}`;
         yield { path: filled + query, parameter, payload };
       }
     }

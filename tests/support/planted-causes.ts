@@ -71,7 +71,7 @@ function buildTrace(random: Random, trace: string, startNano: bigint, cause: Cau
   const call = (id: string, name: string, durationNano: bigint, text: Record<string, string>): void => {
     spans.push({
       ...api,
-      id: `${id}`,
+      id,
       parent: "api",
       name,
       kind: "client",
