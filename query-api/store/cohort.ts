@@ -5,6 +5,7 @@
 import type { TraceSample } from "@callchain/schemas/api/analysis.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { UNIX_NANO_MAX } from "@callchain/schemas/span/time.ts";
+import { HOST_KEYS } from "../analysis/columns.ts";
 import { Bindings } from "../search/bindings.ts";
 import { compileQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
@@ -12,7 +13,7 @@ import { DETAIL_SQL } from "./call-details.ts";
 import { isSameTrace, type CohortSpans } from "./cohort-traces.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
 import { askWithinLimits } from "./limits.ts";
-import { HOST_KEYS, SPAN_COLUMNS_SQL, joinFixed, joinSpanColumns, joinTexts, type TextColumn } from "./native-columns.ts";
+import { SPAN_COLUMNS_SQL, joinFixed, joinSpanColumns, joinTexts, type TextColumn } from "./native-columns.ts";
 import { readNative, type NativeBlock } from "./native-reader.ts";
 import { IN_RANGE, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 

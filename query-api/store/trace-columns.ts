@@ -1,6 +1,6 @@
 /** The core columns of one trace, for the call tree: fixed-size values and dictionaries, never a row object. */
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
-import { HOST_KEYS, type SpanColumns, type TraceColumns } from "../analysis/columns.ts";
+import { HOST_KEYS, type TraceColumns } from "../analysis/columns.ts";
 import type { CallDetails } from "../analysis/repeats.ts";
 import { DETAIL_SQL } from "./call-details.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns, joinTexts } from "./native-columns.ts";
