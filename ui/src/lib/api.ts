@@ -119,6 +119,7 @@ export function openApi(baseUrl: string, local?: LocalTraces) {
     getLatency: (params: ApiParams, signal?: AbortSignal) => getJson<LatencyAnswer>("/latency", params, signal),
     getHeatmap: (params: ApiParams, signal?: AbortSignal) => getJson<HeatmapAnswer>("/heatmap", params, signal),
     findExemplars: (params: ApiParams, signal?: AbortSignal) => getJson<ExemplarsAnswer>("/exemplars", params, signal),
+    getOutliers: (params: ApiParams, signal?: AbortSignal) => getJson<OutliersAnswer>("/outliers", params, signal),
     getCriticalPath: (params: ApiParams, signal?: AbortSignal) => getJson<CriticalPathAnswer>("/critical-path", params, signal),
     getDependencies: (params: ApiParams, signal?: AbortSignal) => getJson<DependenciesAnswer>("/dependencies", params, signal),
     listAttributes: (params: ApiParams, signal?: AbortSignal) => getJson<AttributesAnswer>("/attributes", params, signal),
