@@ -94,6 +94,16 @@ for (const colorScheme of ["light", "dark"] as const) {
   );
 }
 
+test("the service page says how much of the critical path is its own, and whose the rest is", { skip }, async () => {
+  const { page, faults, screenshot } = await open("/service/checkout");
+  await page.getByText(/of the critical path of its traces is spent in checkout itself/).waitFor();
+  const panel = page.getByRole("region", { name: "Critical path" });
+  await panel.getByRole("link", { name: "POST /checkout" }).first().waitFor();
+  await screenshot("critical-path");
+  assert.deepEqual(await seriousFaults(page), []);
+  assert.deepEqual(faults, []);
+});
+
 test("a dot on the latency chart opens its trace at its span", { skip }, async () => {
   const { page, faults } = await open("/service/checkout");
   const dot = page.getByRole("link", { name: /example trace/i }).first();

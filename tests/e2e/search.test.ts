@@ -123,6 +123,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.waitForURL(/brush=\d+,\d+,\d+,\d+/);
       await page.getByRole("heading", { name: "Slowest of the chosen region" }).waitFor();
       await page.getByRole("cell", { name: "shop.Checkout/Place" }).first().waitFor();
+      await page.getByText(/spans of the region against the/).waitFor();
       await screenshot(`heatmap-${colorScheme}`);
       assert.deepEqual(await seriousFaults(page), []);
       const dragged = page.url();

@@ -2,7 +2,7 @@
  * The REST API as functions. Answers are typed by schemas/api, which the server's own tests hold every answer to; here they are trusted
  * because page and API are served by the same process in the same version.
  */
-import type { DiffAnswer, TraceLinksAnswer } from "@callchain/schemas/api/analysis.ts";
+import type { CriticalPathAnswer, DiffAnswer, OutliersAnswer, TraceLinksAnswer } from "@callchain/schemas/api/analysis.ts";
 import type { ExemplarsAnswer, HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
 import type {
   AttributesAnswer,

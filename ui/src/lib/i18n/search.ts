@@ -97,8 +97,8 @@ export const SEARCH_TEXTS = {
   "search.exemplars.empty": ["No span lies in the chosen region", "所选区域中没有 Span"],
   "search.outliers.title": ["What sets the chosen region apart", "所选区域有何不同"],
   "search.outliers.counts": [
-    "{selection} spans of the region against {rest} others of the same time",
-    "区域内 {selection} 个 Span，对比同一时段的其他 {rest} 个",
+    "{selection} spans of the region against the {rest} others",
+    "区域内 {selection} 个 Span，对比其他 {rest} 个",
   ],
   "search.outliers.selection": ["{share} of these", "区域内 {share}"],
   "search.outliers.rest": ["{share} of others", "其他 {share}"],
@@ -106,8 +106,8 @@ export const SEARCH_TEXTS = {
   "search.outliers.same": ["No attribute tells the region from the rest", "没有属性能区分该区域与其余部分"],
   "search.outliers.noRest": ["There is nothing to compare the region with", "没有可与该区域对比的 Span"],
   "search.outliers.noRest.hint": [
-    "It holds every span of its time: choose only the slow ones, or only the fast.",
-    "该区域包含同一时段的全部 Span：请只选择慢的或快的部分。",
+    "It holds every span that matches: choose a smaller region.",
+    "该区域包含全部匹配的 Span：请选择更小的区域。",
   ],
   "search.openSpan": ["Open at {name}", "定位到 {name}"],
 } as const;
