@@ -27,7 +27,7 @@ const PAGE_SOURCES = [
 const scripts = {
   start: { page: true, commands: (args) => [["deploy/cli/main.ts", ...args]] },
   test: { page: true, commands: (args) => [["tests/support/run-tests.ts", ...args]] },
-  check: { page: false, commands: () => [["tests/support/run-checks.ts"]] },
+  check: { page: true, commands: () => [["tests/support/run-checks.ts"]] },
   bench: { page: true, commands: (args) => [["tests/bench/main.ts", ...args]] },
   fault: { page: false, commands: (args) => [["tests/support/run-tests.ts", "--only", "fault", "--full", ...args]] },
 };

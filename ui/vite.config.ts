@@ -12,6 +12,8 @@ export default defineConfig({
     // Served under CSP `script-src 'self'`: no data: URLs and no inline polyfill.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What each page loads, for the check of its size.
+    manifest: true,
     chunkSizeWarningLimit: 400,
   },
   worker: { format: "es" },

@@ -9,6 +9,7 @@ import { runQueryBench } from "./query.ts";
 import { runReceiveBench } from "./receive.ts";
 import { runStorageBench } from "./storage.ts";
 import { runTranscodeBench } from "./transcode.ts";
+import { runUiBench } from "./ui.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   transcode: runTranscodeBench,
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void
   query: runQueryBench,
   storage: runStorageBench,
   limit: runLimitBench,
+  ui: runUiBench,
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -27,8 +27,15 @@ export interface QueryStack extends Running {
   ask(path: string, params?: Readonly<Record<string, string | number | bigint>>): Promise<Reply>;
 }
 
-/** Starts on free ports over a fresh directory; `stop` ends everything and removes it. A directory that is given stays. */
-export async function startQueryStack(ingest: () => IngestAnswer = () => NO_RECEIVERS, givenDir?: string): Promise<QueryStack> {
+/**
+ * Starts on free ports over a fresh directory; `stop` ends everything and removes it. A directory that is given stays. With `uiDir` the
+ * server has the built page, too.
+ */
+export async function startQueryStack(
+  ingest: () => IngestAnswer = () => NO_RECEIVERS,
+  givenDir?: string,
+  uiDir: string | null = null,
+): Promise<QueryStack> {
   const logger = openLog("test", "silent");
   const parts = new Lifecycle(logger);
   const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), "callchain-query-")));
@@ -40,7 +47,7 @@ export async function startQueryStack(ingest: () => IngestAnswer = () => NO_RECE
   await migrate(writer, logger);
   const reader = openDatabase({ url: engine.url, role: "reader" });
   parts.add("reader", { stop: () => reader.close() });
-  const options = { address, database: reader, uiDir: null, ingest, importer: null, metrics: new Registry(), logger };
+  const options = { address, database: reader, uiDir, ingest, importer: null, metrics: new Registry(), logger };
   const server = parts.add("server", await startQueryServer(options));
   return {
     url: server.url,

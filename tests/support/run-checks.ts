@@ -12,6 +12,7 @@ const checks: readonly (readonly [title: string, command: string, ...args: strin
   ["types", bin("tsc"), "-p", "."],
   ["types of the page", bin("svelte-check"), "--tsconfig", "ui/tsconfig.json", "--fail-on-warnings"],
   ["dead code", bin("knip")],
+  ["size of the page", process.execPath, join(root, "tests/support/page-size.ts")],
 ];
 
 const failed = checks.filter(([title, command, ...args]) => {
