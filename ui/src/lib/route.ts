@@ -6,6 +6,7 @@ export type Route =
   | { readonly page: "services" }
   | { readonly page: "search" }
   | { readonly page: "map" }
+  | { readonly page: "diff" }
   | { readonly page: "live" }
   | { readonly page: "open" }
   | { readonly page: "service"; readonly name: string }
@@ -35,6 +36,7 @@ export function parseRoute(path: string): Route {
     if (first === "search") return { page: "search" };
     if (first === "live") return { page: "live" };
     if (first === "open") return { page: "open" };
+    if (first === "diff") return { page: "diff" };
     if (first === "map" || first === "dependencies") return { page: "map" };
   }
   if (segments.length === 2 && second !== undefined) {

@@ -2,6 +2,7 @@
  * Every text of the UI, in English and Chinese, as `key: [English, Chinese]`. `{name}` is filled in; `one|many` gives English its
  * singular for `{count}` 1. Words: trace 追踪, call chain 调用链, service 服务; Span stays Span.
  */
+import { DIFF_TEXTS } from "./diff.ts";
 import { HELP_TEXTS } from "./help.ts";
 import { LIVE_TEXTS } from "./live.ts";
 import { MAP_TEXTS } from "./map.ts";
@@ -23,6 +24,7 @@ export const TEXTS = {
   ...MAP_TEXTS,
   ...LIVE_TEXTS,
   ...OPEN_TEXTS,
+  ...DIFF_TEXTS,
   ...TRACE_TEXTS,
 } satisfies Record<string, Text>;
 export type TextKey = keyof typeof TEXTS;
