@@ -47,7 +47,7 @@ export function applyFolds(items: readonly FoldItem[], model: TraceModel, alike:
       const row = findSpan(model, item.id);
       if (row < 0) waiting.push(item);
       else if (item.type === "groupOpen") folds.setKinOpen(alike.kinOf(row), true);
-      else folds.setFolded(row, item.type === "folded");
+      else folds.setFolded(row, model.depth[row] ?? 0, item.type === "folded");
     }
   }
   return waiting;

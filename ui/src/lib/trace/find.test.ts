@@ -63,13 +63,15 @@ describe("the address", () => {
     const alike = new AlikeSiblings(many);
     alike.update();
     const folds = new FoldState();
-    folds.foldTo(3);
+    folds.foldTo(2);
     folds.groupsAlike = false;
-    folds.setFolded(7, true);
-    folds.setFolded(0, false);
+    folds.setFolded(7, 1, true);
+    folds.setFolded(8, 2, false);
+    // As the level says anyway.
+    folds.setFolded(0, 0, false);
     folds.setKinOpen(alike.kinOf(1), true);
     const text = formatFolds(many, alike, folds);
-    assert.equal(text, "l3,g0,x02000000,01000000,-08000000");
+    assert.equal(text, "l2,g0,x02000000,-08000000,09000000");
     const again = new FoldState();
     assert.deepEqual(applyFolds(parseFolds(text), many, alike, again), []);
     assert.equal(formatFolds(many, alike, again), text);

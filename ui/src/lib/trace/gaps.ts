@@ -10,7 +10,7 @@ export interface Gap {
  * The stretches of a span without a child, early to late; none for a span without children, of which nothing is known to be missing.
  * Those shorter than `shareMin` of the span are left out.
  */
-export function findGaps(model: TraceModel, row: number, shareMin = 0.02): Gap[] {
+export function findGaps(model: TraceModel, row: number, shareMin = 0.01): Gap[] {
   if (!model.hasChildren(row)) return [];
   const { start, duration } = model;
   const from = start[row] ?? 0;

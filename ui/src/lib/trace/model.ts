@@ -50,6 +50,13 @@ function copyColumns(from: Columns, to: Columns): void {
   to.size.set(from.size);
 }
 
+/** A name may have a million characters; lists show its beginning. The span's details have all of it. */
+const NAME_CHARS_MAX = 500;
+
+function cutName(name: string): string {
+  return name.length <= NAME_CHARS_MAX ? name : `${name.slice(0, NAME_CHARS_MAX).toWellFormed()}…`;
+}
+
 /** Times are nanoseconds from the trace's start. Arrays are longer than `rowCount`: read rows below it only. */
 export class TraceModel {
   readonly head: SkeletonStart;
@@ -110,8 +117,8 @@ export class TraceModel {
     this.#copyIn(chunk, from);
     this.#placeDepths(from, to);
     this.#growSizes(from, to);
-    this.services.push(...chunk.services);
-    for (const name of chunk.names) this.names.push(name);
+    for (const service of chunk.services) this.services.push(cutName(service));
+    for (const name of chunk.names) this.names.push(cutName(name));
     this.#summarise(from, to);
     this.rowCount = to;
   }

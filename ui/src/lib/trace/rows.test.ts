@@ -44,7 +44,7 @@ describe("visible rows", () => {
 
   it("leave out what is below a folded row", () => {
     const { folds, shown } = openRows([{}, { parent: 0 }, { parent: 1 }, { parent: 0 }]);
-    folds.setFolded(1, true);
+    folds.setFolded(1, 1, true);
     assert.deepEqual(shown(), [0, 1, 3]);
   });
 
@@ -52,7 +52,7 @@ describe("visible rows", () => {
     const { folds, shown } = openRows([{}, { parent: 0 }, { parent: 1 }, { parent: 0 }, { parent: 3 }]);
     folds.foldTo(1);
     assert.deepEqual(shown(), [0, 1, 3]);
-    folds.setFolded(3, false);
+    folds.setFolded(3, 1, false);
     assert.deepEqual(shown(), [0, 1, 3, 4]);
     folds.foldTo(0);
     assert.deepEqual(shown(), [0]);

@@ -28,13 +28,14 @@ export class FoldState {
     return own === AS_LEVEL ? depth >= this.level : own === FOLDED;
   }
 
-  setFolded(row: number, folded: boolean): void {
+  /** What the level says anyway is nothing to remember. */
+  setFolded(row: number, depth: number, folded: boolean): void {
     if (row >= this.#rows.length) {
       const longer = new Uint8Array(Math.max(1024, 2 * (row + 1)));
       longer.set(this.#rows);
       this.#rows = longer;
     }
-    this.#rows[row] = folded ? FOLDED : OPEN;
+    this.#rows[row] = folded === depth >= this.level ? AS_LEVEL : folded ? FOLDED : OPEN;
   }
 
   isKinOpen(kin: number): boolean {
@@ -166,7 +167,7 @@ export function revealRow(model: TraceModel, alike: AlikeSiblings, folds: FoldSt
   const { parent, depth, size } = model;
   if (folds.root >= 0 && (row < folds.root || row >= folds.root + (size[folds.root] ?? 1))) folds.root = -1;
   for (let at = row; at >= 0; at = parent[at] ?? -1) {
-    if (at !== row && folds.isFolded(at, depth[at] ?? 0)) folds.setFolded(at, false);
+    if (at !== row && folds.isFolded(at, depth[at] ?? 0)) folds.setFolded(at, depth[at] ?? 0, false);
     const kin = alike.kinOf(at);
     if (at !== folds.root && alike.isGroup(kin)) folds.setKinOpen(kin, true);
     if (at === folds.root) break;

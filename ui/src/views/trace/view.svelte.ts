@@ -17,10 +17,11 @@ import {
   zoomWindow,
   type TimeWindow,
 } from "../../lib/trace/window.ts";
+import { loadTrace, type TraceLoading } from "../../state/trace-loading.ts";
 import { axisOf, ClockAdjustment, Overlays } from "./overlays.svelte.ts";
 import { NOTHING_WANTED, type Wanted } from "./wanted.ts";
 import { openedFile } from "../../state/opened-file.svelte.ts";
-import type { SkeletonMessage, SkeletonRequest } from "./skeleton-worker.ts";
+import type { SkeletonMessage } from "./skeleton-worker.ts";
 
 const NO_ROWS: VisibleRows = { count: 0, lines: new Int32Array(0), depths: new Uint32Array(0) };
 
@@ -48,7 +49,7 @@ export class TraceView {
   folds = new FoldState();
   readonly overlays = new Overlays();
   readonly clocks = new ClockAdjustment(this);
-  #worker: Worker | undefined;
+  #loading: TraceLoading | undefined;
   /** What of the address is still to be carried out. */
   #wishes: Wanted = NOTHING_WANTED;
   #waitingFolds: FoldItem[] = [];
@@ -84,35 +85,16 @@ export class TraceView {
   /** Loads a trace; returns the function that gives it up. */
   load(traceId: string, wanted: Wanted): () => void {
     this.#reset(wanted);
-    const worker = new Worker(new URL("skeleton-worker.ts", import.meta.url), { type: "module" });
-    this.#worker = worker;
-    worker.addEventListener("message", (event: MessageEvent<SkeletonMessage>) => {
-      if (this.#worker === worker) this.#take(event.data);
+    // A trace of the opened file comes from there, any other from the server.
+    const loading = loadTrace(traceId, openedFile.has(traceId) ? openedFile.framesOf(traceId) : null);
+    this.#loading = loading;
+    loading.listen((message) => {
+      if (this.#loading === loading) this.#take(message);
     });
-    worker.addEventListener("error", (event) => {
-      this.#fail({
-        type: "about:blank",
-        title: "",
-        status: 0,
-        detail: event.message || "the page's worker did not start: reload",
-      });
-    });
-    void this.#request(worker, traceId);
     return () => {
-      worker.terminate();
-      if (this.#worker === worker) this.#worker = undefined;
+      loading.stop();
+      if (this.#loading === loading) this.#loading = undefined;
     };
-  }
-
-  /** A trace of the opened file comes from there, any other from the server. */
-  async #request(worker: Worker, traceId: string): Promise<void> {
-    try {
-      const frames = await openedFile.framesOf(traceId);
-      const request: SkeletonRequest = frames === null ? { traceId } : { traceId, frames };
-      worker.postMessage(request, { transfer: [] });
-    } catch (error) {
-      this.#fail({ type: "about:blank", title: "", status: 0, detail: error instanceof Error ? error.message : String(error) });
-    }
   }
 
   #reset(wanted: Wanted): void {
@@ -147,7 +129,7 @@ export class TraceView {
     if (message.type === "done") {
       this.isComplete = true;
       this.#wishes = { ...this.#wishes, spanId: null };
-      this.#worker?.terminate();
+      this.#loading?.stop();
       if (this.overlays.idle) this.#changeAxis();
       if (this.#wishes.isAdjusted && this.head !== null) void this.clocks.turnOn(this.head.traceId);
       return;
@@ -157,7 +139,7 @@ export class TraceView {
     try {
       this.model.append(message.chunk);
     } catch (error) {
-      this.#worker?.terminate();
+      this.#loading?.stop();
       this.#fail({ type: "about:blank", title: "", status: 0, detail: error instanceof Error ? error.message : String(error) });
       return;
     }
@@ -261,7 +243,7 @@ export class TraceView {
 
   setOpen(line: number, open: boolean): void {
     if (line < 0) this.folds.setKinOpen(~line, open);
-    else this.folds.setFolded(line, !open);
+    else this.folds.setFolded(line, this.model?.depth[line] ?? 0, !open);
     this.#folded();
   }
 
