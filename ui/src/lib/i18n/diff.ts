@@ -49,6 +49,4 @@ export const DIFF_TEXTS = {
   "diff.with": ["Compare with…", "对比…"],
   "diff.with.label": ["Another trace's id, or a query", "另一条追踪的 ID 或查询"],
   "diff.with.typical": ["Traces of the same root", "同根的追踪"],
-  "diff.selected": ["Compare the two selected", "对比选中的两条"],
-  "diff.select": ["Select for comparison", "选择以对比"],
 } as const;
