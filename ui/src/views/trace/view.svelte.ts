@@ -274,7 +274,8 @@ export class TraceView {
 
   /** One level more or less than is shown now. */
   changeLevel(by: number): void {
-    const deepest = (this.model?.depthMax ?? 0) + 1;
+    // What is deepest has nothing to fold.
+    const deepest = this.model?.depthMax ?? 0;
     const level = Math.min(this.folds.level, deepest) + by;
     this.foldTo(level >= deepest ? Infinity : level);
   }
