@@ -85,7 +85,11 @@ export function encodeSkeletonChunk(chunk: SkeletonChunk): Uint8Array {
  * on their own buffers and may be transferred. Throws where the bytes are not a skeleton.
  */
 export class SkeletonDecoder {
-  #pending = new Uint8Array(0);
+  /** What waits for the rest of its frame; joined when that has arrived, since a frame comes in dozens of pieces. */
+  #pieces: Uint8Array[] = [];
+  #heldByteCount = 0;
+  /** Bytes without which nothing more can be read: the frame's lengths, then the frame. */
+  #neededByteCount = 8;
   #start: SkeletonStart | undefined;
 
   /** Set once the first frame has arrived. */
@@ -95,25 +99,46 @@ export class SkeletonDecoder {
 
   /** Bytes that wait for the rest of their frame; not 0 at the end of a body means that it was cut off. */
   get pendingByteCount(): number {
-    return this.#pending.length;
+    return this.#heldByteCount;
   }
 
   push(piece: Uint8Array): SkeletonChunk[] {
-    const joined = new Uint8Array(this.#pending.length + piece.length);
-    joined.set(this.#pending);
-    joined.set(piece, this.#pending.length);
+    this.#pieces.push(piece);
+    this.#heldByteCount += piece.length;
+    if (this.#heldByteCount < this.#neededByteCount) return [];
+    const joined = this.#join();
     const chunks: SkeletonChunk[] = [];
     let at = 0;
+    this.#neededByteCount = 8;
     while (joined.length - at >= 8) {
-      const view = new DataView(joined.buffer, at, 8);
+      const view = new DataView(joined.buffer, joined.byteOffset + at, 8);
       const headerBytes = view.getUint32(0, true);
       const frameBytes = 8 + headerBytes + view.getUint32(4, true);
-      if (joined.length - at < frameBytes) break;
-      this.#frame(joined.slice(at, at + frameBytes), headerBytes, chunks);
+      if (joined.length - at < frameBytes) {
+        this.#neededByteCount = frameBytes;
+        break;
+      }
+      // A copy of its own: the columns' views need its alignment, and its buffer may be transferred.
+      const frame = new Uint8Array(frameBytes);
+      frame.set(joined.subarray(at, at + frameBytes));
+      this.#frame(frame, headerBytes, chunks);
       at += frameBytes;
     }
-    this.#pending = joined.subarray(at);
+    this.#pieces = [joined.subarray(at)];
+    this.#heldByteCount = joined.length - at;
     return chunks;
+  }
+
+  #join(): Uint8Array {
+    const [only] = this.#pieces;
+    if (only !== undefined && this.#pieces.length === 1) return only;
+    const joined = new Uint8Array(this.#heldByteCount);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      joined.set(piece, at);
+      at += piece.length;
+    }
+    return joined;
   }
 
   #frame(bytes: Uint8Array, headerBytes: number, chunks: SkeletonChunk[]): void {

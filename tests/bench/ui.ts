@@ -1,6 +1,6 @@
 /**
  * The trace page in the system's Chromium on traces of 1,000 to 1,000,000 spans from the real API and engine: `npm run bench -- ui
- * [largest trace] [directory]`; a directory keeps the filled store. Writes ui.json and ui.md into it, or into .cache/bench. Goals are those
+ * [sizes, e.g. 1000,100000] [directory]`; a directory keeps the filled store. Writes ui.json and ui.md into it, or into .cache/bench. Goals are those
  * of the design; a figure that misses its goal is marked.
  */
 import { get } from "node:http";
@@ -229,11 +229,11 @@ export async function runUiBench(args: readonly string[]): Promise<void> {
   if (path === undefined) throw new Error(missing);
   const uiDir = findPage();
   if (uiDir === null) throw new Error("the page is not built");
-  const largest = Number(args[0] ?? SIZES.at(-1));
+  const sizes = args[0] === undefined ? SIZES : args[0].split(",").map(Number);
   const stack = await startQueryStack(undefined, args[1] === undefined ? undefined : join(args[1], "data"), uiDir);
   try {
     const runs: Figures[] = [];
-    for (const spanCount of SIZES.filter((size) => size <= largest)) {
+    for (const spanCount of sizes) {
       const stored = await stack.ask(`/traces/${traceIdOf(spanCount)}/spans/0000000000000001`);
       if (stored.status === 404) await fill(stack, spanCount);
       runs.push(await measure(stack, spanCount, path));
