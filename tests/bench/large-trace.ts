@@ -26,13 +26,12 @@ interface Call {
 export function* largeTrace(number: number, spanCount: number, startNano: bigint): Generator<Span> {
   const random = new Random(number);
   const queue: Call[] = [];
-  let count = 0;
   const emit = (parent: Call | null, start: number, duration: number, service: number, name: number): Span => {
-    count += 1;
-    queue.push({ id: count, start, duration, service });
+    const id = queue.length + 1;
+    queue.push({ id, start, duration, service });
     return buildSpan({
       traceId: traceIdOf(number),
-      spanId: spanIdOf(count),
+      spanId: spanIdOf(id),
       parentSpanId: parent === null ? null : spanIdOf(parent.id),
       name: `operation ${name}`,
       kind: parent !== null && parent.service === service ? "client" : "server",
@@ -43,7 +42,7 @@ export function* largeTrace(number: number, spanCount: number, startNano: bigint
     });
   };
   yield emit(null, 0, ROOT_NANO, 0, 0);
-  for (let at = 0; count < spanCount; at += 1) {
+  for (let at = 0; queue.length < spanCount; at += 1) {
     const parent = queue[at];
     if (parent === undefined) return;
     const isRun = random.chance(RUN_SHARE);
@@ -52,7 +51,7 @@ export function* largeTrace(number: number, spanCount: number, startNano: bigint
     const isParallel = !isRun && random.chance(0.3);
     const service = random.chance(0.5) ? parent.service : random.integer(0, SERVICE_COUNT - 1);
     const name = random.integer(1, NAME_COUNT);
-    for (let child = 0; child < childCount && count < spanCount; child += 1) {
+    for (let child = 0; child < childCount && queue.length < spanCount; child += 1) {
       const start = parent.start + parent.duration * 0.02 + (isParallel ? random.between(0, slot / 2) : child * slot);
       const duration = (isParallel ? slot * childCount * 0.8 : slot) * random.between(0.3, 0.95);
       yield emit(parent, start, duration, isRun ? parent.service : service, isRun ? name : (name + child) % NAME_COUNT);
