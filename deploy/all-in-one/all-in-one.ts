@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { openLocalLog } from "@callchain/collector/log/local/local-log.ts";
 import { startReceivers } from "@callchain/collector/receive/receivers.ts";
+import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
 import { startQueryServer } from "@callchain/query-api/server.ts";
 import { openDatabase } from "@callchain/schemas/clickhouse/database.ts";
@@ -73,6 +74,15 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
   lifecycle.add(
     "writer",
     startWriter({ log: spanLog, database: writerDatabase, metrics, logger: log.child({ part: "writer" }) }),
+  );
+  lifecycle.add(
+    "rollups",
+    startRollupBuilder({
+      databases: [writerDatabase],
+      metrics,
+      logger: log.child({ part: "rollups" }),
+      queryIdPrefix: "callchain-rollup",
+    }),
   );
   const receivers = lifecycle.add(
     "receivers",

@@ -2,6 +2,7 @@
 import { openKafkaDeadLetters } from "@callchain/collector/log/kafka/kafka-dead-letters.ts";
 import { openKafkaReader } from "@callchain/collector/log/kafka/kafka-reader.ts";
 import { probeKafka } from "@callchain/collector/log/kafka/kafka-probe.ts";
+import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
 import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { requireSchema } from "@callchain/schemas/clickhouse/migrate.ts";
@@ -40,6 +41,15 @@ export async function startWrite(config: WriteConfig, logger: Log): Promise<Role
           metrics,
           logger: logger.child({ part: "writer" }),
           queryIdPrefix: `callchain-write-${database}`,
+        }),
+      );
+      parts.add(
+        "rollups",
+        startRollupBuilder({
+          databases: shards,
+          metrics,
+          logger: logger.child({ part: "rollups" }),
+          queryIdPrefix: `callchain-rollup-${database}`,
         }),
       );
     },

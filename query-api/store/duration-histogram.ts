@@ -7,23 +7,23 @@ export class DurationHistogram {
   #minNano = Infinity;
   #maxNano = 0;
 
-  get total(): number {
-    return this.#total;
-  }
-
-  /** `minNano` and `maxNano`: the shortest and the longest of the durations that are added. */
-  add(buckets: readonly number[], counts: readonly number[], minNano: number, maxNano: number): void {
+  add(buckets: readonly number[], counts: readonly number[]): void {
     for (const [index, bucket] of buckets.entries()) {
       const count = counts[index] ?? 0;
       this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + count);
       this.#total += count;
     }
+  }
+
+  /** The shortest and the longest duration among those that are added, here or later. */
+  bound(minNano: number, maxNano: number): void {
     this.#minNano = Math.min(this.#minNano, minNano);
     this.#maxNano = Math.max(this.#maxNano, maxNano);
   }
 
   merge(other: DurationHistogram): void {
-    this.add([...other.#counts.keys()], [...other.#counts.values()], other.#minNano, other.#maxNano);
+    this.add([...other.#counts.keys()], [...other.#counts.values()]);
+    this.bound(other.#minNano, other.#maxNano);
   }
 
   /**

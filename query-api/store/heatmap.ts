@@ -1,9 +1,10 @@
 /** Spans counted by start and duration, and the spans behind a region of that. */
 import type { ExemplarsAnswer, HeatmapAnswer, HeatmapCell } from "@callchain/schemas/api/aggregates.ts";
-import { durationBucketLowerNano, durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
+import { durationBucketLowerNano } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { compileQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
+import { countBuckets, type BucketRow } from "./count-spans.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { chooseStepNano, countPoints } from "./steps.ts";
 
@@ -17,25 +18,13 @@ export interface HeatmapQuestion {
 /** Rows of the heatmap: four an octave, eight buckets of the histograms each. */
 const ROW_COARSER = 3;
 
-export interface CellRow {
-  readonly point: string;
-  readonly bucket: number;
-  readonly calls: string;
-  readonly errors: string;
-}
-
 /** Every stored span counts. Throws Failure "timeout" or "overloaded" where the range is too much for the limits in force. */
-export async function getHeatmap(question: HeatmapQuestion, { database, signal }: Asking): Promise<HeatmapAnswer> {
+export async function getHeatmap(question: HeatmapQuestion, asking: Asking): Promise<HeatmapAnswer> {
   const startedMs = performance.now();
   const { range, query } = question;
   const stepNano = question.stepNano ?? chooseStepNano(range);
-  const compiled = compileQuery(query, { traceScope: IN_RANGE });
-  const { rows, scan } = await database.query<CellRow>(
-    `SELECT intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${durationBucketSql(ROW_COARSER)} AS bucket,
-       count() AS calls, countIf(status = 2) AS errors
-     FROM spans WHERE ${IN_RANGE} AND (${compiled.where}) GROUP BY point, bucket`,
-    { params: { ...rangeParams(range), ...compiled.params, step: stepNano.toString() }, signal },
-  );
+  const selection = { range, stepNano, query, by: null, isEntry: false, groups: null };
+  const { found, scans } = await countBuckets(selection, ROW_COARSER, asking);
   const firstPoint = range.from / stepNano;
   return {
     fromNano: range.from.toString(),
@@ -44,26 +33,31 @@ export async function getHeatmap(question: HeatmapQuestion, { database, signal }
     timesNano: Array.from({ length: countPoints(range, stepNano) }, (_, index) =>
       ((firstPoint + BigInt(index)) * stepNano).toString(),
     ),
-    ...buildCells(rows, firstPoint),
+    ...buildCells(found, firstPoint),
     query: formatQuery(query),
-    scan: buildScan([scan], startedMs),
+    scan: buildScan(scans, startedMs),
   };
 }
 
-function buildCells(rows: readonly CellRow[], firstPoint: bigint): Pick<HeatmapAnswer, "durationBoundsNano" | "cells"> {
+function buildCells(rows: readonly BucketRow[], firstPoint: bigint): Pick<HeatmapAnswer, "durationBoundsNano" | "cells"> {
   let [low, high] = [Infinity, -1];
   for (const { bucket } of rows) [low, high] = [Math.min(low, bucket), Math.max(high, bucket)];
   const rowCount = Math.max(0, high - low + 1);
-  const cells = rows.map((row): HeatmapCell => ({
-    time: Number(BigInt(row.point) - firstPoint),
-    duration: row.bucket - low,
-    count: Number(row.calls),
-    errorCount: Number(row.errors),
-  }));
+  const cells = new Map<string, HeatmapCell>();
+  for (const { point, bucket, n, e } of rows) {
+    const key = `${point} ${bucket}`;
+    const known = cells.get(key);
+    cells.set(key, {
+      time: Number(BigInt(point) - firstPoint),
+      duration: bucket - low,
+      count: Number(n) + (known?.count ?? 0),
+      errorCount: Number(e) + (known?.errorCount ?? 0),
+    });
+  }
   return {
     durationBoundsNano:
       rowCount === 0 ? [] : Array.from({ length: rowCount + 1 }, (_, index) => durationBucketLowerNano(low + index, ROW_COARSER)),
-    cells: cells.toSorted((a, b) => a.time - b.time || a.duration - b.duration),
+    cells: [...cells.values()].toSorted((a, b) => a.time - b.time || a.duration - b.duration),
   };
 }
 

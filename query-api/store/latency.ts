@@ -1,12 +1,10 @@
 /** Percentiles, counts, errors and examples of spans over time, as a whole or by one field. */
 import type { LatencyAnswer, LatencyGroup } from "@callchain/schemas/api/catalog.ts";
 import type { z } from "zod";
-import { Bindings } from "../search/bindings.ts";
-import { compileQuery } from "../search/compile.ts";
-import { formatQuery, type Query } from "../search/query.ts";
-import { compileGroupField, type GroupField } from "./group-by.ts";
-import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { SpanFigures, countSpansByPoint, type PointFigures } from "./span-histograms.ts";
+import { formatQuery, type GroupField, type Query } from "../search/query.ts";
+import { countCalls, countDurations } from "./count-spans.ts";
+import { buildScan, type Asking, type TimeRange } from "./range.ts";
+import { SpanFigures, type PointFigures } from "./span-figures.ts";
 import { chooseStepNano, countPoints } from "./steps.ts";
 
 export interface LatencyQuestion {
@@ -21,52 +19,39 @@ export interface LatencyQuestion {
 }
 
 /**
- * Two statements where there are groups: which are the largest, then their points. Every stored span counts, copies that an exporter sent
+ * First which groups are the largest, then their points. Every stored span counts, copies that an exporter sent
  * again too. Throws Failure "timeout" or "overloaded" where the range is too much for the limits in force.
  */
 export async function getLatency(question: LatencyQuestion, asking: Asking): Promise<LatencyAnswer> {
   const startedMs = performance.now();
-  const { range, by, percentiles } = question;
+  const { range, by, percentiles, query, groupCountMax } = question;
   const stepNano = question.stepNano ?? chooseStepNano(range);
-  const bindings = new Bindings("g");
-  const bySql = by === null ? "CAST(NULL, 'Nullable(String)')" : compileGroupField(by.field, bindings);
-  const compiled = compileQuery(question.query, { traceScope: IN_RANGE });
-  const where = `${IN_RANGE} AND (${compiled.where})`;
-  const params = { ...rangeParams(range), ...compiled.params, ...bindings.params, step: stepNano.toString() };
-  const { database, signal } = asking;
-
-  const sizes =
-    by === null
-      ? null
-      : await database.query<{ by: string | null }>(
-          `SELECT ${bySql} AS by, count() AS calls FROM spans WHERE ${where}
-           GROUP BY by ORDER BY calls DESC, by LIMIT ${question.groupCountMax + 1}`,
-          { params, signal },
-        );
-  const shown = sizes?.rows.slice(0, question.groupCountMax).map((row) => row.by) ?? [null];
-  const isCut = sizes !== null && sizes.rows.length > shown.length;
-  const { points, scan } = await countSpansByPoint(
-    {
-      where: `${where}${isCut ? " AND (has({shown:Array(String)}, by) OR (by IS NULL AND {showsNull:UInt8} = 1))" : ""}`,
-      by: bySql,
-      params: { ...params, shown: shown.filter((value) => value !== null), showsNull: shown.includes(null) ? 1 : 0 },
-    },
-    asking,
-  );
+  const selection = { range, query, by: by?.field ?? null, isEntry: false, groups: null };
+  const sizes = by === null ? null : await countCalls({ ...selection, stepNano: null }, groupCountMax + 1, asking);
+  const largest = sizes?.found.toSorted((a, b) => b.figures.count - a.figures.count || compareGroups(a.by, b.by)) ?? [];
+  const shown = sizes === null ? [null] : largest.slice(0, groupCountMax).map((group) => group.by);
+  const isCut = largest.length > groupCountMax;
+  const counted = await countDurations({ ...selection, stepNano, groups: isCut ? shown : null }, asking);
   return {
     fromNano: range.from.toString(),
     toNano: range.to.toString(),
     stepSeconds: Number(stepNano) / 1e9,
     percentiles: [...percentiles],
     by: by?.text ?? null,
-    query: formatQuery(question.query),
-    groups: buildGroups(question, stepNano, shown, points),
+    query: formatQuery(query),
+    groups: buildGroups(question, stepNano, shown, counted.found),
     scan: buildScan(
-      sizes === null ? [scan] : [sizes.scan, scan],
+      [...(sizes?.scans ?? []), ...counted.scans],
       startedMs,
-      isCut ? [`The ${question.groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`] : [],
+      isCut ? [`The ${groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`] : [],
     ),
   };
+}
+
+/** Where the attribute is absent comes last. */
+function compareGroups(a: string | null, b: string | null): number {
+  if (a === b) return 0;
+  return a === null || (b !== null && a > b) ? 1 : -1;
 }
 
 function buildGroups(

@@ -94,8 +94,3 @@ export function buildScan(scans: readonly ScanFigures[], startedMs: number, part
     partialReason: partialReasons.length > 0 ? partialReasons.join(" ") : null,
   };
 }
-
-/** Percentiles as numbers, or nulls where nothing was counted. ClickHouse answers 64-bit integers as strings and NaN as null. */
-export function readPercentiles(values: readonly (string | number | null)[], callCount: number): (number | null)[] {
-  return values.map((value) => (callCount === 0 || value === null ? null : Math.max(0, Math.round(Number(value)))));
-}

@@ -1,41 +1,22 @@
 /** The services of a range and one service's profile: rate, errors and duration of the spans through which work enters. */
 import type { Red, ServiceAnswer, ServiceSummary, ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
+import type { QueryAnswer, ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import { SPAN_KINDS } from "@callchain/schemas/span/span.ts";
-import { unixNano } from "@callchain/schemas/span/time.ts";
-import {
-  IN_RANGE,
-  IS_ENTRY,
-  buildScan,
-  countSpans,
-  instantSql,
-  quantilesSql,
-  rangeParams,
-  readPercentiles,
-  type Asking,
-  type TimeRange,
-} from "./range.ts";
+import { NANO_PER_SECOND, unixNano } from "@callchain/schemas/span/time.ts";
+import { attribute, compare, type GroupField, type Query } from "../search/query.ts";
+import { countCalls, countDurations, type Counted } from "./count-spans.ts";
+import { DurationHistogram } from "./duration-histogram.ts";
+import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import type { PointFigures, SpanFigures } from "./span-figures.ts";
+import { countPoints } from "./steps.ts";
 
-const SPARKLINE_POINT_COUNT = 60;
+const MINUTE_NANO = 60n * NANO_PER_SECOND;
+const SPARKLINE_POINT_COUNT = 60n;
 const SERVICE_COUNT_MAX = 2_000;
 const SPAN_NAME_COUNT_MAX = 200;
 const VALUE_COUNT_MAX = 100;
-
-interface RedRow {
-  readonly calls: string;
-  readonly errors: string;
-  readonly percentiles: (string | number | null)[];
-}
-
-interface ServiceRow extends RedRow {
-  readonly service: string;
-  readonly spanCount: string;
-  readonly lastSeen: string;
-  readonly previousSpanCount: string;
-  readonly previousCalls: string;
-  readonly previousErrors: string;
-  readonly previousPercentiles: (string | number | null)[];
-}
 
 /** The range of the same length just before, as far as time goes back. */
 function previousOf({ from, to }: TimeRange): TimeRange {
@@ -43,29 +24,37 @@ function previousOf({ from, to }: TimeRange): TimeRange {
   return { from: unixNano(start < 0n ? 0n : start), to: from };
 }
 
-/** Both ranges as one for WHERE; `current` tells them apart. */
-const IN_BOTH = `start >= ${instantSql("previousFrom")} AND start < ${instantSql("to")}`;
+const RED_PERCENTILES = [50, 95, 99];
 
-function redColumns(quantiles: string): string {
-  const percentiles = (condition: string): string => `${quantiles}If(0.5, 0.95, 0.99)(duration_nano, ${condition})`;
-  return `countIf(current) AS spanCount, countIf(NOT current) AS previousSpanCount,
-    countIf(current AND entry) AS calls, countIf(NOT current AND entry) AS previousCalls,
-    countIf(current AND entry AND status = 2) AS errors, countIf(NOT current AND entry AND status = 2) AS previousErrors,
-    ${percentiles("current AND entry")} AS percentiles, ${percentiles("NOT current AND entry")} AS previousPercentiles,
-    toString(toUnixTimestamp64Nano(max(start))) AS lastSeen`;
+function buildRed(figures: SpanFigures | undefined): Red {
+  const [p50Nano = null, p95Nano = null, p99Nano = null] = figures?.durations.percentiles(RED_PERCENTILES) ?? [];
+  return { callCount: figures?.count ?? 0, errorCount: figures?.errorCount ?? 0, p50Nano, p95Nano, p99Nano };
 }
 
-const RED_SOURCE = `SELECT service, status, duration_nano, start, start >= ${instantSql("from")} AS current, ${IS_ENTRY} AS entry FROM spans`;
+const BY_SERVICE: GroupField = { kind: "attribute", scope: "resource", key: "service.name" };
 
-function buildRed(row: RedRow): Red {
-  const callCount = Number(row.calls);
-  const [p50Nano = null, p95Nano = null, p99Nano = null] = readPercentiles(row.percentiles, callCount);
-  return { callCount, errorCount: Number(row.errors), p50Nano, p95Nano, p99Nano };
+/** Of each service in the range: all its spans, and its entry spans with their durations. */
+async function readServices(
+  range: TimeRange,
+  query: Query,
+  asking: Asking,
+): Promise<{ all: Map<string, SpanFigures>; entry: Map<string, SpanFigures>; scans: readonly ScanFigures[] }> {
+  const selection = { range, stepNano: null, query, by: BY_SERVICE, isEntry: false, groups: null };
+  const [all, entry] = await Promise.all([
+    countCalls(selection, SERVICE_COUNT_MAX + 1, asking),
+    countDurations({ ...selection, isEntry: true }, asking),
+  ]);
+  const byService = ({ found }: Counted<PointFigures>): Map<string, SpanFigures> =>
+    new Map(found.map(({ by, figures }) => [by ?? "", figures]));
+  return { all: byService(all), entry: byService(entry), scans: [...all.scans, ...entry.scans] };
 }
 
-function buildPreviousRed(row: ServiceRow): Red | null {
-  if (Number(row.previousSpanCount) === 0) return null;
-  return buildRed({ calls: row.previousCalls, errors: row.previousErrors, percentiles: row.previousPercentiles });
+const EVERYTHING: Query = { expression: null };
+
+/** The shortest step of whole minutes, or of a round part of one, that cuts the range into at most 60 equal parts. */
+function sparklineStepNano({ from, to }: TimeRange): bigint {
+  const stepNano = (to - from + SPARKLINE_POINT_COUNT - 1n) / SPARKLINE_POINT_COUNT;
+  return stepNano <= MINUTE_NANO ? stepNano : ((stepNano + MINUTE_NANO - 1n) / MINUTE_NANO) * MINUTE_NANO;
 }
 
 /**
@@ -74,48 +63,42 @@ function buildPreviousRed(row: ServiceRow): Red | null {
  */
 export async function listServices(range: TimeRange, asking: Asking): Promise<ServicesAnswer> {
   const startedMs = performance.now();
-  const { database, signal } = asking;
-  const previous = previousOf(range);
-  const params = { ...rangeParams(range), previousFrom: previous.from.toString() };
-  const counted = await countSpans({ from: previous.from, to: range.to }, asking);
-  const stepNano = (range.to - range.from + BigInt(SPARKLINE_POINT_COUNT) - 1n) / BigInt(SPARKLINE_POINT_COUNT);
-  const pointCount = Number((range.to - range.from + stepNano - 1n) / stepNano);
-  const [services, sparklines] = await Promise.all([
-    database.query<ServiceRow>(
-      `SELECT service, ${redColumns(quantilesSql(counted.count))} FROM (${RED_SOURCE} WHERE ${IN_BOTH})
-       GROUP BY service ORDER BY calls DESC, spanCount DESC, service LIMIT ${SERVICE_COUNT_MAX + 1}`,
-      { params, signal },
-    ),
-    database.query<{ service: string; point: string; calls: string }>(
-      `SELECT service, intDiv(toUnixTimestamp64Nano(start) - {from:Int64}, {step:Int64}) AS point, count() AS calls
-       FROM spans WHERE ${IN_RANGE} AND ${IS_ENTRY} GROUP BY service, point`,
-      { params: { ...params, step: stepNano.toString() }, signal },
-    ),
+  const stepNano = sparklineStepNano(range);
+  const selection = { range, stepNano, query: EVERYTHING, by: BY_SERVICE, isEntry: true, groups: null };
+  const [current, previous, lines] = await Promise.all([
+    readServices(range, EVERYTHING, asking),
+    readServices(previousOf(range), EVERYTHING, asking),
+    countCalls(selection, SERVICE_COUNT_MAX + 1, asking),
   ]);
-  const emptyLine = (): number[] => Array.from({ length: pointCount }, () => 0);
-  const points = new Map<string, number[]>();
-  for (const { service, point, calls } of sparklines.rows) {
-    const line = points.get(service) ?? emptyLine();
-    line[Number(point)] = Number(calls);
-    points.set(service, line);
+  const first = range.from / stepNano;
+  const pointCount = countPoints(range, stepNano);
+  const sparklines = new Map<string, number[]>();
+  for (const { by, point, figures } of lines.found) {
+    const line = sparklines.get(by ?? "") ?? Array.from({ length: pointCount }, () => 0);
+    line[Number(point - first)] = figures.count;
+    sparklines.set(by ?? "", line);
   }
-  const isCut = services.rows.length > SERVICE_COUNT_MAX;
+  const services = [...new Set([...current.all.keys(), ...previous.all.keys()])]
+    .map((name): ServiceSummary => ({
+      name,
+      spanCount: current.all.get(name)?.count ?? 0,
+      current: buildRed(current.entry.get(name)),
+      previous: previous.all.has(name) ? buildRed(previous.entry.get(name)) : null,
+      sparkline: sparklines.get(name) ?? Array.from({ length: pointCount }, () => 0),
+      lastSeenNano: (current.all.get(name) ?? previous.all.get(name))?.lastNano.toString() ?? "0",
+    }))
+    .toSorted((a, b) => b.current.callCount - a.current.callCount || b.spanCount - a.spanCount || (a.name < b.name ? -1 : 1));
   return {
-    services: services.rows.slice(0, SERVICE_COUNT_MAX).map((row): ServiceSummary => ({
-      name: row.service,
-      spanCount: Number(row.spanCount),
-      current: buildRed(row),
-      previous: buildPreviousRed(row),
-      sparkline: points.get(row.service) ?? emptyLine(),
-      lastSeenNano: row.lastSeen,
-    })),
+    services: services.slice(0, SERVICE_COUNT_MAX),
     fromNano: range.from.toString(),
     toNano: range.to.toString(),
     sparklineStepSeconds: Number(stepNano) / 1e9,
     scan: buildScan(
-      [counted.scan, services.scan, sparklines.scan],
+      [...current.scans, ...previous.scans, ...lines.scans],
       startedMs,
-      isCut ? [`The ${SERVICE_COUNT_MAX} services with the most calls are listed; there are more.`] : [],
+      services.length > SERVICE_COUNT_MAX
+        ? [`The ${SERVICE_COUNT_MAX} services with the most calls are listed; there are more.`]
+        : [],
     ),
   };
 }
@@ -125,32 +108,23 @@ interface SpanNameRow {
   readonly kind: number;
   readonly spans: string;
   readonly errors: string;
-  readonly percentiles: (string | number | null)[];
+  readonly minNano: string;
+  readonly maxNano: string;
+  readonly buckets: readonly number[];
+  readonly counts: readonly string[];
 }
 
 /** One service's spans by name and kind, its versions and instances. Throws Failure "not_found" where it has no span in either range. */
 export async function getService(name: string, range: TimeRange, asking: Asking): Promise<ServiceAnswer> {
   const startedMs = performance.now();
-  const { database, signal } = asking;
-  const previous = previousOf(range);
-  const params = { ...rangeParams(range), previousFrom: previous.from.toString(), service: name };
-  const counted = await countSpans({ from: previous.from, to: range.to }, asking);
-  const quantiles = quantilesSql(counted.count);
-  const [red, names, resources] = await Promise.all([
-    database.query<ServiceRow>(
-      `SELECT ${redColumns(quantiles)} FROM (${RED_SOURCE} WHERE ${IN_BOTH} AND service = {service:String})`,
-      { params, signal },
-    ),
-    database.query<SpanNameRow>(
-      `SELECT name, kind, count() AS spans, countIf(status = 2) AS errors, ${quantiles}(0.5, 0.95, 0.99)(duration_nano) AS percentiles
-       FROM spans WHERE ${IN_RANGE} AND service = {service:String}
-       GROUP BY name, kind ORDER BY spans DESC, name, kind LIMIT ${SPAN_NAME_COUNT_MAX + 1}`,
-      { params, signal },
-    ),
+  const query: Query = { expression: compare(attribute("resource", "service.name"), "=", { type: "string", value: name }) };
+  const [current, previous, names, resources] = await Promise.all([
+    readServices(range, query, asking),
+    readServices(previousOf(range), query, asking),
+    listSpanNames(name, range, asking),
     listResourceValues(["service.version", "service.instance.id"], name, range, asking),
   ]);
-  const row = red.rows[0];
-  if (row === undefined || (Number(row.spanCount) === 0 && Number(row.previousSpanCount) === 0)) {
+  if (!current.all.has(name) && !previous.all.has(name)) {
     throw new Failure("not_found", `service ${JSON.stringify(name)} has no spans in this time range; widen it or check the name`);
   }
   const reasons: string[] = [];
@@ -159,23 +133,41 @@ export async function getService(name: string, range: TimeRange, asking: Asking)
   if (resources.isCut) reasons.push(`The ${VALUE_COUNT_MAX} most frequent versions and instances are listed.`);
   return {
     name,
-    current: buildRed(row),
-    previous: buildPreviousRed(row),
-    spanNames: names.rows.slice(0, SPAN_NAME_COUNT_MAX).map((spanName) => {
-      const [p50Nano, p95Nano, p99Nano] = readPercentiles(spanName.percentiles, Number(spanName.spans));
-      return {
-        name: spanName.name,
-        kind: SPAN_KINDS[spanName.kind] ?? "unspecified",
-        spanCount: Number(spanName.spans),
-        errorCount: Number(spanName.errors),
-        p50Nano: p50Nano ?? 0,
-        p95Nano: p95Nano ?? 0,
-        p99Nano: p99Nano ?? 0,
-      };
-    }),
+    current: buildRed(current.entry.get(name)),
+    previous: previous.all.has(name) ? buildRed(previous.entry.get(name)) : null,
+    spanNames: names.rows.slice(0, SPAN_NAME_COUNT_MAX).map(buildSpanName),
     versions,
     instances,
-    scan: buildScan([counted.scan, red.scan, names.scan, resources.scan], startedMs, reasons),
+    scan: buildScan([...current.scans, ...previous.scans, names.scan, resources.scan], startedMs, reasons),
+  };
+}
+
+function listSpanNames(service: string, range: TimeRange, { database, signal }: Asking): Promise<QueryAnswer<SpanNameRow>> {
+  return database.query<SpanNameRow>(
+    `SELECT name, kind, sum(n) AS spans, sum(e) AS errors, min(lo) AS minNano, max(hi) AS maxNano,
+       groupArray(bucket) AS buckets, groupArray(n) AS counts
+     FROM (
+       SELECT name, kind, ${durationBucketSql()} AS bucket, count() AS n, countIf(status = 2) AS e, min(duration_nano) AS lo, max(duration_nano) AS hi
+       FROM spans WHERE ${IN_RANGE} AND service = {service:String} GROUP BY name, kind, bucket
+     )
+     GROUP BY name, kind ORDER BY spans DESC, name, kind LIMIT ${SPAN_NAME_COUNT_MAX + 1}`,
+    { params: { ...rangeParams(range), service }, signal },
+  );
+}
+
+function buildSpanName(row: SpanNameRow): ServiceAnswer["spanNames"][number] {
+  const durations = new DurationHistogram();
+  durations.add(row.buckets, row.counts.map(Number));
+  durations.bound(Number(row.minNano), Number(row.maxNano));
+  const [p50Nano, p95Nano, p99Nano] = durations.percentiles(RED_PERCENTILES);
+  return {
+    name: row.name,
+    kind: SPAN_KINDS[row.kind] ?? "unspecified",
+    spanCount: Number(row.spans),
+    errorCount: Number(row.errors),
+    p50Nano: p50Nano ?? 0,
+    p95Nano: p95Nano ?? 0,
+    p99Nano: p99Nano ?? 0,
   };
 }
 

@@ -21,7 +21,9 @@ export const ServiceSummary = z
     spanCount: Count.meta({ description: "All spans of the service; `current.callCount` counts its entry spans" }),
     current: Red,
     previous: Red.nullable().meta({ description: "The range of the same length just before; null when nothing was seen" }),
-    sparkline: z.array(Count).meta({ description: "Calls in equal steps over the range, oldest first" }),
+    sparkline: z.array(Count).meta({
+      description: "Calls in equal steps that begin at multiples of the step; the first and the last may be cut by the range",
+    }),
     lastSeenNano: NanoString,
   })
   .meta({ id: "ServiceSummary" });
@@ -66,7 +68,7 @@ export const LatencyPoint = z.object({
   count: Count,
   errorCount: Count,
   percentilesNano: z.array(NanoNumber.nullable()).meta({
-    description: "In the order of `percentiles`; null without spans. From a histogram of 32 buckets an octave: within 1.6%",
+    description: "In the order of `percentiles`; null without spans. From a histogram of 32 buckets an octave: within 3.2%",
   }),
   slowest: Exemplar.nullable().meta({ description: "The longest span; null without spans" }),
   slowestError: Exemplar.nullable().meta({ description: "The longest span that failed; null without errors" }),

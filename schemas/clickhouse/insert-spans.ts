@@ -25,7 +25,7 @@ const INSERT_SPANS = `INSERT INTO spans (${COLUMN_NAMES}) SELECT ${COLUMN_NAMES}
   FORMAT Native`;
 
 /** One block in, one part out: nothing splits, joins or defers it. */
-const ONE_PART = {
+export const ONE_PART = {
   async_insert: 0,
   max_threads: 1,
   max_insert_threads: 1,

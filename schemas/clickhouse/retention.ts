@@ -12,7 +12,10 @@ import { renderStatement, type SchemaLayout } from "./schema-layout.ts";
 export type Retention = { readonly days: number } | "forever";
 
 /** The tables that end, and the day their rows count from. */
-const RETAINED: readonly { readonly table: string; readonly day: string }[] = [{ table: "spans", day: "ingest_day" }];
+const RETAINED: readonly { readonly table: string; readonly day: string }[] = [
+  { table: "spans", day: "ingest_day" },
+  { table: "span_rollups", day: "ingest_day" },
+];
 
 const TTL_DAYS = /\bTTL (\w+) \+ toIntervalDay\((\d+)\)/;
 

@@ -1,5 +1,6 @@
 /** What the aggregates' tests count, and how they look at figures. */
 import assert from "node:assert/strict";
+import type { Red } from "@callchain/schemas/api/catalog.ts";
 import * as fc from "fast-check";
 import type { SpanSeed } from "./span-rows.ts";
 
@@ -57,6 +58,10 @@ export function assertFigures(
     else
       assert.ok(nano !== null && Math.abs(nano / 1e6 / expectedMs - 1) <= 1 / 64, `given ${nano} ns, expected ${expectedMs} ms`);
   }
+}
+
+export function figuresOf(red: Red): { count: number; errorCount: number; percentilesNano: (number | null)[] } {
+  return { count: red.callCount, errorCount: red.errorCount, percentilesNano: [red.p50Nano, red.p95Nano, red.p99Nano] };
 }
 
 /** Texts that break out of quotes, formats and numbers. */

@@ -1,0 +1,97 @@
+/**
+ * Counts stored spans into the rollups, step by step, beside the writers (schemas/clickhouse/rollups.ts says why each span is counted once).
+ * It holds nothing: every round begins with what the rows say. Several may run, in one process or in many; a step that another one has
+ * taken is refused by the server and looked for no further.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { CLICKHOUSE_CODE, clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
+import { listUncounted, planStep, takeStep } from "@callchain/schemas/clickhouse/rollups.ts";
+import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
+import type { Log } from "@callchain/schemas/runtime/log.ts";
+import { Counter, type Registry } from "@callchain/schemas/runtime/metrics.ts";
+import { failureCodeOf, messageOf } from "@callchain/schemas/span/errors.ts";
+
+export interface RollupBuilderOptions {
+  /** With the role "writer"; the schema is migrated. Several are the shards of a cluster, each counted by itself. */
+  readonly databases: readonly SpanDatabase[];
+  readonly metrics: Registry;
+  readonly logger: Log;
+  /** The same for all builders of a database, and different for databases that share a ClickHouse server. */
+  readonly queryIdPrefix: string;
+  /** Between two rounds: how old the spans get that questions must count in the raw. */
+  readonly intervalMs?: number;
+}
+
+const INTERVAL_MS = 5_000;
+/** About 0.2 s of one core a step. Larger ones need more memory, smaller ones merge more often. */
+const STEP_SPAN_COUNT_MAX = 300_000;
+
+/** Begins to count; `stop` lets go of the step under way, which is then taken or not. */
+export function startRollupBuilder(options: RollupBuilderOptions): Running {
+  const { databases, metrics, logger } = options;
+  const stopping = new AbortController();
+  const registers = [metrics];
+  const steps = new Counter({ name: "callchain_rollup_steps_total", help: "Steps of counting spans into rollups.", registers });
+  const failures = new Counter({
+    name: "callchain_rollup_failures_total",
+    help: "Rounds of counting that failed, by class of failure; the next round begins with what the rows say.",
+    labelNames: ["code"],
+    registers,
+  });
+  const run = async (database: SpanDatabase): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      try {
+        await countAll(database, options.queryIdPrefix, stopping.signal, () => steps.inc());
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        failures.inc({ code: failureCodeOf(error) });
+        logger.warn(
+          { reason: messageOf(error) },
+          "spans could not be counted into rollups; questions count them until the next try",
+        );
+      }
+      await pause(options.intervalMs ?? INTERVAL_MS, stopping.signal);
+    }
+  };
+  const ended = Promise.all(databases.map(run));
+  return {
+    stop: async () => {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
+/** Until nothing is uncounted, with a rest after each step as long as the step: stored spans and questions come first. */
+async function countAll(database: SpanDatabase, prefix: string, signal: AbortSignal, onStep: () => void): Promise<void> {
+  for (const { partition, counted } of await listUncounted(database, signal)) {
+    let from = counted;
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      const step = await planStep(database, partition, from, STEP_SPAN_COUNT_MAX, signal);
+      if (step === null) break;
+      try {
+        await takeStep(database, step, `${prefix}-${partition}`, signal);
+      } catch (error) {
+        if (!isTaken(error)) throw error;
+        break;
+      }
+      onStep();
+      from = step.to;
+      await pause(performance.now() - startedMs, signal);
+    }
+  }
+}
+
+/** Another builder has taken this step, or is taking it. */
+function isTaken(error: unknown): boolean {
+  const code = clickHouseCodeOf(error);
+  return code === CLICKHOUSE_CODE.valueIsNonZero || code === CLICKHOUSE_CODE.queryWithSameIdIsRunning;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}

@@ -1,0 +1,259 @@
+/**
+ * Spans counted by group, step and duration: the one source of every latency figure. What the rollups hold comes from there, the rest from
+ * the raw spans, and both go through the same buckets, so that the figures are the same whatever was counted where.
+ *
+ * The rollups are read first. Their rows say how far each log partition is counted; the raw statement takes the spans behind that, and those
+ * of the minutes that the range cuts. A step that is taken in between changes nothing.
+ */
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
+import { Bindings } from "../search/bindings.ts";
+import { compileQuery } from "../search/compile.ts";
+import type { GroupField, Query } from "../search/query.ts";
+import { compileGroupField } from "./group-by.ts";
+import { IN_RANGE, IS_ENTRY, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { planRollup, type RollupPlan } from "./rollup-plan.ts";
+import { SpanFigures, mergePoints, type PointFigures } from "./span-figures.ts";
+
+export interface Selection {
+  readonly range: TimeRange;
+  /** null: the whole range is one point. */
+  readonly stepNano: bigint | null;
+  readonly query: Query;
+  /** null: no groups, all under null. */
+  readonly by: GroupField | null;
+  /** Only the spans through which work enters a service. */
+  readonly isEntry: boolean;
+  /** Only these groups; null: all. */
+  readonly groups: readonly (string | null)[] | null;
+}
+
+export interface Counted<T> {
+  readonly found: T[];
+  readonly scans: readonly ScanFigures[];
+}
+
+/** With durations and examples. Points without spans are left out. Throws what the database throws. */
+export async function countDurations(selection: Selection, asking: Asking): Promise<Counted<PointFigures>> {
+  const { compiled, rollup, raw, params } = compileSelection(selection);
+  const ask = asker(asking, params);
+  const parts: PointFigures[] = [];
+  let tail = "1";
+  if (rollup !== null) {
+    const rows = await ask<DurationRow & MarkColumns>(
+      `SELECT isMark, log_partition, max(next) AS next, ${DURATION_COLUMNS} FROM (${rollupBuckets(compiled, rollup, 0)}) GROUP BY isMark, log_partition, by, point`,
+    );
+    tail = tailOf(rows);
+    parts.push(...rows.filter((row) => row.isMark === 0).map(readDurations));
+    const longest = await ask<LongestRow>(
+      `SELECT ${compiled.by} AS by, ${rollup.point} AS point, min(min_nano) AS minNano, max(max_nano) AS maxNano,
+         maxIf(max_nano, status = 2) AS maxErrorNano, ${hexIds("argMaxMerge(span_rollups.slowest)")} AS slowest,
+         ${hexIds("argMaxMergeIf(span_rollups.slowest, status = 2)")} AS slowestError
+       FROM span_rollups WHERE ${rollup.where} GROUP BY by, point`,
+    );
+    parts.push(...longest.map(readLongest));
+  }
+  const rows = await ask<DurationRow & LongestRow>(
+    `SELECT ${DURATION_COLUMNS}, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,
+       ${hexIds("argMax(slow, hi)")} AS slowest, ${hexIds("argMaxIf(slowError, hiError, e > 0)")} AS slowestError
+     FROM (
+       SELECT ${compiled.by} AS by, ${raw.point} AS point, ${durationBucketSql()} AS bucket, count() AS n, countIf(status = 2) AS e,
+         min(duration_nano) AS lo, max(duration_nano) AS hi, maxIf(duration_nano, status = 2) AS hiError,
+         argMax((trace_id, span_id), duration_nano) AS slow, argMaxIf((trace_id, span_id), duration_nano, status = 2) AS slowError
+       FROM spans WHERE ${raw.where(tail)} GROUP BY by, point, bucket
+     )
+     GROUP BY by, point`,
+  );
+  parts.push(...rows.map(readDurations), ...rows.map(readLongest));
+  return { found: mergePoints(parts), scans: ask.scans };
+}
+
+/** Counts and the last start only. Of groups without number, the `groupCountMax` largest at least. */
+export async function countCalls(selection: Selection, groupCountMax: number, asking: Asking): Promise<Counted<PointFigures>> {
+  const { compiled, rollup, raw, params } = compileSelection(selection);
+  const ask = asker(asking, params);
+  const parts: PointFigures[] = [];
+  let tail = "1";
+  if (rollup !== null) {
+    const rows = await ask<CallRow & MarkColumns>(
+      `SELECT tier = 0 AS isMark, log_partition, ${compiled.by} AS by, if(isMark, 0, ${rollup.point}) AS point, max(log_next) AS next,
+         sum(spans) AS calls, sumIf(spans, status = 2) AS errors, max(last_nano) AS lastNano
+       FROM span_rollups WHERE tier = 0 OR (${rollup.where}) GROUP BY isMark, log_partition, by, point`,
+    );
+    tail = tailOf(rows);
+    parts.push(...rows.filter((row) => row.isMark === 0).map(readCalls));
+  }
+  const rows = await ask<CallRow>(
+    `SELECT ${compiled.by} AS by, ${raw.point} AS point, count() AS calls, countIf(status = 2) AS errors,
+       toString(toUnixTimestamp64Nano(max(start))) AS lastNano
+     FROM spans WHERE ${raw.where(tail)} GROUP BY by, point
+     ${rollup === null ? `ORDER BY calls DESC, by LIMIT ${groupCountMax} BY point` : ""}`,
+  );
+  parts.push(...rows.map(readCalls));
+  return { found: mergePoints(parts), scans: ask.scans };
+}
+
+export interface BucketRow {
+  readonly point: string;
+  readonly bucket: number;
+  readonly n: string;
+  readonly e: string;
+}
+
+/** Counts by point and bucket, in buckets that are 2^coarser times as wide; one row may be in two parts. */
+export async function countBuckets(selection: Selection, coarser: number, asking: Asking): Promise<Counted<BucketRow>> {
+  const { compiled, rollup, raw, params } = compileSelection(selection);
+  const ask = asker(asking, params);
+  const found: BucketRow[] = [];
+  let tail = "1";
+  if (rollup !== null) {
+    const rows = await ask<BucketRow & MarkColumns>(rollupBuckets(compiled, rollup, coarser));
+    tail = tailOf(rows);
+    found.push(...rows.filter((row) => row.isMark === 0));
+  }
+  const rows = await ask<BucketRow>(
+    `SELECT ${raw.point} AS point, ${durationBucketSql(coarser)} AS bucket, count() AS n, countIf(status = 2) AS e
+     FROM spans WHERE ${raw.where(tail)} GROUP BY point, bucket`,
+  );
+  return { found: [...found, ...rows], scans: ask.scans };
+}
+
+const DURATION_COLUMNS = "by, point, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(n) AS counts";
+
+/** What a statement needs of a selection, for both tables. */
+interface CompiledSelection {
+  readonly compiled: { readonly by: string };
+  readonly rollup: { readonly point: string; readonly where: string } | null;
+  readonly raw: { readonly point: string; readonly where: (tail: string) => string };
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+function compileSelection({ range, stepNano, query, by, isEntry, groups }: Selection): CompiledSelection {
+  const plan = planRollup(range, stepNano, query, by);
+  const bindings = new Bindings("g");
+  const bySql = by === null ? "CAST(NULL, 'Nullable(String)')" : compileGroupField(by, bindings);
+  const { where, params } = compileQuery(query, { traceScope: IN_RANGE });
+  const both = `(${where})${groups === null ? "" : ` AND (has({groups:Array(String)}, ${bySql}) OR (${bySql} IS NULL AND {hasNull:UInt8} = 1))`}`;
+  return {
+    compiled: { by: bySql },
+    rollup:
+      plan === null
+        ? null
+        : {
+            point: stepNano === null ? "toInt64(0)" : "intDiv(toInt64(minute) * 60000000000, {step:Int64})",
+            where: `${plan.tiers} AND ${both}${isEntry ? " AND (kind IN (2, 5) OR is_root)" : ""}`,
+          },
+    raw: {
+      point: stepNano === null ? "toInt64(0)" : "intDiv(toUnixTimestamp64Nano(start), {step:Int64})",
+      where: (tail) => `${IN_RANGE} AND ${uncounted(plan, tail)} AND ${both}${isEntry ? ` AND ${IS_ENTRY}` : ""}`,
+    },
+    params: {
+      ...rangeParams(range),
+      ...params,
+      ...bindings.params,
+      step: (stepNano ?? 1n).toString(),
+      countedFrom: (plan?.fromNano ?? 0n).toString(),
+      countedTo: (plan?.toNano ?? 0n).toString(),
+      groups: groups?.filter((group) => group !== null) ?? [],
+      hasNull: groups?.includes(null) === true ? 1 : 0,
+    },
+  };
+}
+
+function uncounted(plan: RollupPlan | null, tail: string): string {
+  if (plan === null) return "1";
+  return `(start < ${instantSql("countedFrom")} OR start >= ${instantSql("countedTo")} OR ${tail})`;
+}
+
+function rollupBuckets({ by }: { by: string }, { point, where }: { point: string; where: string }, coarser: number): string {
+  return `SELECT tier = 0 AS isMark, log_partition, ${by} AS by, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
+      max(log_next) AS next, sum(bucketSpans) AS n, sumIf(bucketSpans, status = 2) AS e
+    FROM (SELECT tier, log_partition, log_next, service, minute, kind, status, durations FROM span_rollups WHERE tier = 0 OR (${where}))
+    LEFT ARRAY JOIN durations.1 AS fine, durations.2 AS bucketSpans
+    GROUP BY isMark, log_partition, by, point, bucket`;
+}
+
+/** Of rows that say how far a log partition is counted. */
+interface MarkColumns {
+  readonly isMark: number;
+  readonly log_partition: number;
+  readonly next: string;
+}
+
+/** The spans behind what is counted, as a condition that the index on log positions can use. */
+function tailOf(rows: readonly MarkColumns[]): string {
+  const ends = new Map<number, bigint>();
+  for (const { isMark, log_partition: partition, next } of rows) if (isMark === 1) ends.set(partition, BigInt(next));
+  const last = Math.max(-1, ...ends.keys());
+  const conditions = Array.from({ length: last + 1 }, (_, partition) => {
+    const end = ends.get(partition);
+    return `(log_partition = ${partition}${end === undefined ? "" : ` AND log_offset >= ${end}`})`;
+  });
+  return `(${[`log_partition > ${last}`, ...conditions].join(" OR ")})`;
+}
+
+type Ask = (<T>(sql: string) => Promise<T[]>) & { readonly scans: readonly ScanFigures[] };
+
+function asker({ database, signal }: Asking, params: Readonly<Record<string, unknown>>): Ask {
+  const scans: ScanFigures[] = [];
+  const ask = async <T>(sql: string): Promise<T[]> => {
+    const { rows, scan } = await database.query<T>(sql, { params, signal });
+    scans.push(scan);
+    return rows;
+  };
+  return Object.assign(ask, { scans });
+}
+
+interface GroupColumns {
+  readonly by: string | null;
+  readonly point: string;
+}
+interface CallRow extends GroupColumns {
+  readonly calls: string;
+  readonly errors: string;
+  readonly lastNano: string;
+}
+interface DurationRow extends GroupColumns {
+  readonly calls: string;
+  readonly errors: string;
+  readonly buckets: readonly number[];
+  readonly counts: readonly string[];
+}
+interface LongestRow extends GroupColumns {
+  readonly minNano: string;
+  readonly maxNano: string;
+  readonly maxErrorNano: string;
+  readonly slowest: readonly [traceId: string, spanId: string];
+  readonly slowestError: readonly [traceId: string, spanId: string];
+}
+
+const hexIds = (ids: string): string => `[lower(hex(${ids}.1)), lower(hex(${ids}.2))]`;
+const NO_TRACE = /^0*$/;
+
+function readCalls({ by, point, calls, errors, lastNano }: CallRow): PointFigures {
+  const figures = new SpanFigures();
+  figures.count = Number(calls);
+  figures.errorCount = Number(errors);
+  figures.lastNano = BigInt(lastNano);
+  return { by, point: BigInt(point), figures };
+}
+
+function readDurations({ by, point, calls, errors, buckets, counts }: DurationRow): PointFigures {
+  const figures = new SpanFigures();
+  figures.count = Number(calls);
+  figures.errorCount = Number(errors);
+  figures.durations.add(buckets, counts.map(Number));
+  return { by, point: BigInt(point), figures };
+}
+
+/** Examples and bounds of spans that are counted elsewhere. */
+function readLongest({ by, point, minNano, maxNano, maxErrorNano, slowest, slowestError }: LongestRow): PointFigures {
+  const figures = new SpanFigures();
+  const [traceId, spanId] = slowest;
+  figures.slowest = { traceId, spanId, durationNano: Number(maxNano) };
+  const [errorTraceId, errorSpanId] = slowestError;
+  if (!NO_TRACE.test(errorTraceId))
+    figures.slowestError = { traceId: errorTraceId, spanId: errorSpanId, durationNano: Number(maxErrorNano) };
+  figures.durations.bound(Number(minNano), Number(maxNano));
+  return { by, point: BigInt(point), figures };
+}

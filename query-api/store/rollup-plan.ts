@@ -1,0 +1,61 @@
+/**
+ * Which part of a question the rollups answer, and where the raw spans must. Pure.
+ *
+ *   range        |---:--------:=================:--------:---|
+ *   read from     raw  minutes   hours (or 5 min)  minutes  raw      and everywhere: spans behind the counted ends, from the raw
+ */
+import { EVERYTHING_TIER, HOUR_TIER } from "@callchain/schemas/clickhouse/rollups.ts";
+import { NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
+import { isServiceName } from "../search/compile-attribute.ts";
+import type { Expression, Field, Query } from "../search/query.ts";
+import type { GroupField } from "../search/query.ts";
+import type { TimeRange } from "./range.ts";
+
+const MINUTE_NANO = 60n * NANO_PER_SECOND;
+/** A shorter range is read from the raw spans: there is nothing to save. */
+const MINUTES_MIN = 2n;
+
+export interface RollupPlan {
+  /** Bounds of the whole minutes, as nanoseconds. */
+  readonly fromNano: bigint;
+  readonly toNano: bigint;
+  /** A condition over the columns of span_rollups: the rows that cover these minutes, each span in one of them. */
+  readonly tiers: string;
+}
+
+/** null: only the raw spans can answer. `stepNano` null: the whole range is one point. */
+export function planRollup(range: TimeRange, stepNano: bigint | null, query: Query, by: GroupField | null): RollupPlan | null {
+  const fields = [...fieldsOf(query.expression), ...(by === null ? [] : [by])];
+  if (!fields.every(isCounted) || (stepNano !== null && stepNano % MINUTE_NANO !== 0n)) return null;
+  const first = (range.from + MINUTE_NANO - 1n) / MINUTE_NANO;
+  const end = range.to / MINUTE_NANO;
+  if (end - first < MINUTES_MIN) return null;
+  const tier = fields.some((field) => field.kind === "attribute") ? HOUR_TIER : EVERYTHING_TIER;
+  return { fromNano: first * MINUTE_NANO, toNano: end * MINUTE_NANO, tiers: chooseTiers(first, end, BigInt(tier), stepNano) };
+}
+
+function chooseTiers(first: bigint, end: bigint, tier: bigint, stepNano: bigint | null): string {
+  const covers = (minutes: bigint, from: bigint, to: bigint): string[] =>
+    from < to ? [`tier = ${minutes} AND minute >= ${from} AND minute < ${to}`] : [];
+  const from = ((first + tier - 1n) / tier) * tier;
+  const to = (end / tier) * tier;
+  const isCoarse = from < to && (stepNano === null || stepNano % (tier * MINUTE_NANO) === 0n);
+  const parts = isCoarse
+    ? [...covers(1n, first, from), ...covers(tier, from, to), ...covers(1n, to, end)]
+    : covers(1n, first, end);
+  return `(${parts.map((part) => `(${part})`).join(" OR ")})`;
+}
+
+/** The rollups tell spans apart by it, in columns of the same names as those of the spans. */
+function isCounted(field: Field): boolean {
+  return field.kind === "intrinsic" ? field.name === "kind" || field.name === "status" : isServiceName(field.scope, field.key);
+}
+
+function fieldsOf(expression: Expression | null): Field[] {
+  if (expression === null) return [];
+  if (expression.kind === "not") return fieldsOf(expression.item);
+  if (expression.kind !== "compare") return expression.items.flatMap(fieldsOf);
+  // Of a service that is compared with what no service is, the SQL asks the attributes.
+  const isOther = expression.field.kind === "attribute" && expression.literal.type !== "string";
+  return isOther ? [{ kind: "intrinsic", name: "name" }] : [expression.field];
+}

@@ -1,0 +1,122 @@
+/**
+ * Rollups: what `span_rollups` holds and how spans get there, each once. A step counts the spans of one log partition whose offsets follow
+ * those already counted, and stores the counts together with the new end as one part:
+ *
+ *   spans of partition 0    offsets 0 .. 41 | 42 .. 90 | 91 ..
+ *   span_rollups            end 42
+ *   this step                                42 .. 90    asserts "end is 42" inside itself; afterwards it is 91
+ *
+ * As with the spans themselves (insert-spans.ts), equality and one query id per partition keep two builders apart, and a crash leaves
+ * either the whole step or nothing of it. Spans that arrive late are in a later step like all others: a minute's rows add up. Questions
+ * take the ends from the rows that they read, and count the spans behind them in the raw.
+ */
+import type { SpanDatabase } from "./database.ts";
+import { durationBucketSql } from "./duration-buckets.ts";
+import { ONE_PART } from "./insert-spans.ts";
+
+/** Minutes of a row with a service; of a row for all services together. */
+export const HOUR_TIER = 60;
+export const EVERYTHING_TIER = 5;
+const TIERS = `[1, ${EVERYTHING_TIER}, ${HOUR_TIER}]`;
+
+const COUNTED_END = `SELECT if(count() = 0, 0, max(log_next)) FROM span_rollups WHERE tier = 0 AND log_partition = {partition:UInt32}`;
+
+const IS_ROOT = "parent_span_id = toFixedString('', 8)";
+
+/** Minutes of a series with all their buckets, one after the other. The key is 12 bytes: one with the service's text takes ten times as long. */
+const BY_MINUTE = `
+SELECT toUInt32(intDiv(toUnixTimestamp64Nano(start), 60000000000)) AS first,
+  cityHash64(service) + bitXor(kind, status * 1442695040888963407) + (${IS_ROOT}) * 3935559000370003845 AS series,
+  any(spans.service) AS ownService, any(kind) AS ownKind, any(status) AS ownStatus, any(${IS_ROOT}) AS isRoot,
+  groupArray(${durationBucketSql()}) AS all, min(duration_nano) AS lo, max(duration_nano) AS hi,
+  max(toUnixTimestamp64Nano(start)) AS last, argMax((trace_id, span_id), duration_nano) AS slow
+FROM spans
+WHERE log_partition = {partition:UInt32} AND log_offset >= {from:UInt64} AND log_offset < {to:UInt64}
+GROUP BY first, series`;
+
+/** Of a sorted array: the last of each run of equal values, and its place, counted from 1. */
+const lastOfRuns = (what: "value" | "at"): string =>
+  `arrayFilter((${what}, one, next) -> one != next, ${what === "at" ? "arrayEnumerate(sorted)" : "sorted"}, sorted, arrayPushBack(arrayPopFront(sorted), 65535))`;
+
+const COUNT_SPANS = `INSERT INTO span_rollups
+  (ingest_day, tier, service, minute, kind, status, is_root, log_partition, log_next, durations, spans, min_nano, max_nano, last_nano, slowest)
+SELECT {day:Date} AS ingest_day, tier, service, minute, kind, status, is_root, toUInt32(0) AS log_partition, toUInt64(0) AS log_next,
+  (${lastOfRuns("value")}, CAST(arrayPopFront(arrayDifference(arrayPushFront(${lastOfRuns("at")}, 0))), 'Array(UInt64)')) AS durations,
+  length(sorted) AS spans, min_nano, max_nano, last_nano, slowest
+FROM (
+  SELECT toUInt8(arrayJoin(${TIERS})) AS tier, if(tier = ${EVERYTHING_TIER}, '', toString(ownService)) AS service,
+    toUInt32(first - first % tier) AS minute, ownKind AS kind, ownStatus AS status, isRoot AS is_root,
+    arraySort(groupArrayArray(all)) AS sorted, min(lo) AS min_nano, max(hi) AS max_nano, max(last) AS last_nano, argMaxState(slow, hi) AS slowest
+  FROM (${BY_MINUTE})
+  GROUP BY tier, service, minute, kind, status, is_root
+)
+UNION ALL
+SELECT {day:Date} AS ingest_day, toUInt8(0) AS tier, '' AS service, toUInt32(0) AS minute, toUInt8(0) AS kind, toUInt8(0) AS status,
+  toUInt8(0) AS is_root, {partition:UInt32} AS log_partition, {to:UInt64} AS log_next,
+  (CAST([], 'Array(UInt16)'), CAST([], 'Array(UInt64)')) AS durations, toUInt64(0) AS spans, toUInt64(0) AS min_nano, toUInt64(0) AS max_nano,
+  toInt64(0) AS last_nano, arrayReduce('argMaxState', [(toFixedString('', 16), toFixedString('', 8))], [toUInt64(0)]) AS slowest
+FROM (SELECT throwIf((${COUNTED_END}) != {from:UInt64}, 'the rollups of this log partition do not end where the builder believes') AS moved)
+WHERE moved = 0`;
+
+export interface RollupStep {
+  readonly partition: number;
+  /** The day of arrival of its spans; with them the rows expire. */
+  readonly day: string;
+  /** Offsets: `from` included, `to` not. */
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Every log partition with spans, where its spans end and where they are counted to. */
+export async function listUncounted(
+  database: SpanDatabase,
+  signal?: AbortSignal,
+): Promise<{ partition: number; counted: bigint; end: bigint }[]> {
+  const { rows } = await database.query<{ partition: number; counted: string; end: string }>(
+    `SELECT log_partition AS partition, end, counted
+     FROM (SELECT log_partition, max(log_offset) + 1 AS end FROM spans GROUP BY log_partition) AS stored
+     LEFT JOIN (SELECT log_partition, max(log_next) AS counted FROM span_rollups WHERE tier = 0 GROUP BY log_partition) AS rollup
+     USING log_partition WHERE end > counted ORDER BY partition`,
+    { settings: { select_sequential_consistency: 1, optimize_use_projections: 1 }, ...aborting(signal) },
+  );
+  return rows.map((row) => ({ partition: row.partition, counted: BigInt(row.counted), end: BigInt(row.end) }));
+}
+
+/** The next step of a partition, of about `spanCountMax` spans that arrived on one day; null where all are counted. */
+export async function planStep(
+  database: SpanDatabase,
+  partition: number,
+  from: bigint,
+  spanCountMax: number,
+  signal?: AbortSignal,
+): Promise<RollupStep | null> {
+  const { rows } = await database.query<{ day: string; spans: string; first: string; end: string }>(
+    `SELECT toString(ingest_day) AS day, count() AS spans, min(log_offset) AS first, max(log_offset) + 1 AS end FROM spans
+     WHERE log_partition = {partition:UInt32} AND log_offset >= {from:UInt64} GROUP BY ingest_day ORDER BY first LIMIT 2`,
+    { params: { partition, from: from.toString() }, settings: { select_sequential_consistency: 1 }, ...aborting(signal) },
+  );
+  const [today, other] = rows;
+  if (today === undefined) return null;
+  const end = other !== undefined && BigInt(other.first) < BigInt(today.end) ? BigInt(other.first) : BigInt(today.end);
+  const parts = BigInt(Math.max(1, Math.ceil(Number(today.spans) / spanCountMax)));
+  const first = BigInt(today.first);
+  const to = first + (end - first + parts - 1n) / parts;
+  return { partition, day: today.day, from, to };
+}
+
+/**
+ * Takes the step: its counts and its end, as one part. On rejection it was taken or not: `listUncounted` tells. Error 395 says that the
+ * counts did not end at `from`, 216 that a step of this partition is being taken.
+ */
+export async function takeStep(database: SpanDatabase, step: RollupStep, queryId: string, signal?: AbortSignal): Promise<void> {
+  await database.command(COUNT_SPANS, {
+    params: { partition: step.partition, day: step.day, from: step.from.toString(), to: step.to.toString() },
+    settings: ONE_PART,
+    queryId,
+    ...aborting(signal),
+  });
+}
+
+function aborting(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

@@ -1,0 +1,237 @@
+/** Figures from rollups are the figures of the spans: whatever is counted, by whom, and however often the counting was cut short. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
+import { LatencyAnswer, ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
+import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
+import { listUncounted, planStep, takeStep, type RollupStep } from "@callchain/schemas/clickhouse/rollups.ts";
+import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { Registry } from "@callchain/schemas/runtime/metrics.ts";
+import * as fc from "fast-check";
+import { until } from "../support/process.ts";
+import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
+import { insertSpans, type SpanSeed } from "../support/span-rows.ts";
+
+const KILL_COUNT = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 20 : 4;
+const MINUTE = 60_000_000_000n;
+const HOUR = 60n * MINUTE;
+/** 2001-09-09, on the hour. */
+const START = 277_777n * HOUR;
+
+let stack: QueryStack;
+before(async () => {
+  stack = await startQueryStack();
+});
+after(() => stack.stop());
+
+/** What was stored so far, by partition: the next offset. */
+const nextOffsets = new Map<number, number>();
+async function store(partition: number, spans: readonly SpanSeed[]): Promise<void> {
+  const offset = nextOffsets.get(partition) ?? 0;
+  await insertSpans(stack.writer, spans, { partition, offset });
+  nextOffsets.set(partition, offset + 1);
+}
+
+async function countStep(partition: number, spanCountMax: number): Promise<boolean> {
+  const found = (await listUncounted(stack.writer)).find((one) => one.partition === partition);
+  if (found === undefined) return false;
+  const step = await planStep(stack.writer, partition, found.counted, spanCountMax);
+  if (step === null) return false;
+  await takeStep(stack.writer, step, `test-rollup-${partition}`);
+  return true;
+}
+
+async function countEverything(): Promise<void> {
+  for (const { partition } of await listUncounted(stack.writer)) while (await countStep(partition, 1000)) continue;
+}
+
+/** Everything that rollups can answer, in one comparable text; figures only, of what was read nothing. */
+async function askAll(from: bigint, to: bigint): Promise<string> {
+  const range = { from, to };
+  const ask = async (path: string, params: Record<string, string>): Promise<unknown> => {
+    const { status, body } = await stack.ask(path, { ...range, ...params });
+    assert.equal(status, 200, JSON.stringify(body));
+    return body;
+  };
+  const services = ServicesAnswer.parse(await ask("/services", {}));
+  const latencies = [
+    { step: "1m" },
+    { step: "5m", status: "error" },
+    { step: "1h", by: "service" },
+    { by: "kind", service: "a" },
+    { step: "7m", by: "status", q: '{ kind = server || resource.service.name =~ "b.*" }' },
+  ];
+  const answers: unknown[] = [services.services];
+  for (const params of latencies) {
+    const { groups } = LatencyAnswer.parse(await ask("/latency", { p: "1,50,95,99.9", ...params }));
+    // Of several spans of the same length any may stand for them.
+    for (const figures of groups.flatMap((group) => [group.total, ...group.points]))
+      for (const exemplar of [figures.slowest, figures.slowestError])
+        if (exemplar !== null) exemplar.traceId = exemplar.spanId = "";
+    answers.push(groups);
+  }
+  for (const params of [{ step: "1m" }, { step: "10m" }, { step: "1h", q: "{ kind != client }" }]) {
+    const { cells, durationBoundsNano } = HeatmapAnswer.parse(await ask("/heatmap", params));
+    answers.push(cells, durationBoundsNano);
+  }
+  return JSON.stringify(answers);
+}
+
+async function forgetCounts(): Promise<void> {
+  await stack.writer.command("TRUNCATE TABLE span_rollups");
+}
+
+/** Of the rollups, beside the same of the spans. */
+async function sums(): Promise<{ counted: unknown; stored: unknown }> {
+  const ask = async (sql: string): Promise<unknown> => (await stack.writer.query(sql)).rows;
+  return {
+    counted: await ask(`SELECT tier, toString(sum(spans)) AS n, toString(sum(arraySum(durations.2))) AS m FROM span_rollups
+      WHERE tier > 0 GROUP BY tier ORDER BY tier`),
+    stored: await ask(
+      `SELECT arrayJoin([1, 5, 60]) AS tier, toString(count()) AS n, toString(count()) AS m FROM spans GROUP BY tier ORDER BY tier`,
+    ),
+  };
+}
+
+const duration = fc.oneof(
+  fc.bigInt({ min: 0n, max: 10n }),
+  fc.bigInt({ min: 0n, max: 2n ** 50n }),
+  fc.nat({ max: 50 }).map((power) => 2n ** BigInt(power)),
+);
+const seed = fc.record({
+  service: fc.constantFrom("a", "b", "b'\\", "c 日"),
+  kind: fc.constantFrom("internal", "server", "client", "consumer" as const),
+  isError: fc.boolean(),
+  isRoot: fc.boolean(),
+  startNano: fc.oneof(
+    fc.bigInt({ min: 0n, max: 5n * HOUR - 1n }),
+    fc.integer({ min: 0, max: 299 }).map((minute) => BigInt(minute) * MINUTE),
+  ),
+  durationNano: duration,
+});
+type Drawn = (typeof seed)["generate"] extends (...given: never[]) => { value: infer T } ? T : never;
+
+let traceCount = 0;
+function buildSpans(drawn: readonly Drawn[], start: bigint): SpanSeed[] {
+  return drawn.map(({ isRoot, startNano, ...rest }) => {
+    traceCount += 1;
+    return { ...rest, startNano: start + startNano, trace: `t${traceCount}`, id: "1", ...(isRoot ? {} : { parent: "0" }) };
+  });
+}
+
+describe("figures from rollups", () => {
+  it("equal those from the spans alone: counted all, in part, late, and over several partitions", async () => {
+    const batch = fc.record({
+      partition: fc.constantFrom(0, 1, 3),
+      spans: fc.array(seed, { minLength: 1, maxLength: 25 }),
+      isCountedAfter: fc.boolean(),
+    });
+    const bound = fc.bigInt({ min: 0n, max: 5n * HOUR });
+    let day = 0n;
+    await fc.assert(
+      fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 6 }), bound, bound, async (batches, a, b) => {
+        day += 1n;
+        const start = START + day * 24n * HOUR;
+        await forgetCounts();
+        for (const { partition, spans, isCountedAfter } of batches) {
+          await store(partition, buildSpans(spans, start));
+          if (isCountedAfter) await countStep(partition, 1000);
+        }
+        const [from, to] = a < b ? [start + a, start + b] : [start + b, start + a + 1n];
+        const inPart = await askAll(from, to);
+        await countEverything();
+        const counted = await askAll(from, to);
+        await forgetCounts();
+        const alone = await askAll(from, to);
+        assert.equal(counted, alone, "all counted");
+        assert.equal(inPart, alone, "counted in part");
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
+  it("are read from the rollups where they hold all of it", async () => {
+    const start = START + 1000n * HOUR;
+    await store(0, buildSpans(fc.sample(seed, { numRuns: 200, seed: 1 }), start));
+    await countEverything();
+    const before = await askAll(start, start + 5n * HOUR);
+    await stack.writer.command("ALTER TABLE spans DELETE WHERE 1", { settings: { mutations_sync: 2 } });
+    assert.equal(await askAll(start, start + 5n * HOUR), before);
+    nextOffsets.clear();
+    await forgetCounts();
+  });
+});
+
+describe("counting", () => {
+  it("counts each span once while several builders race", async () => {
+    await forgetCounts();
+    const spans = fc.sample(seed, { numRuns: 300, seed: 2 });
+    for (let at = 0; at < 60; at += 1) await store(at % 2, buildSpans(spans.slice(at * 5, at * 5 + 5), START));
+    const logger = openLog("test", "silent");
+    const builders = Array.from({ length: 3 }, () =>
+      startRollupBuilder({
+        databases: [stack.writer],
+        metrics: new Registry(),
+        logger,
+        queryIdPrefix: "test-rollup",
+        intervalMs: 1,
+      }),
+    );
+    for (let at = 0; at < 20; at += 1) await store(at % 2, buildSpans(spans.slice(at, at + 3), START + HOUR));
+    await until("all is counted", async () => (await listUncounted(stack.writer)).length === 0);
+    await Promise.all(builders.map((builder) => builder.stop()));
+    const { counted, stored } = await sums();
+    assert.deepEqual(counted, stored);
+  });
+
+  it("counts each span once although the engine is killed in the middle of steps", async () => {
+    await until("all is counted", async () => {
+      await countEverything();
+      return true;
+    });
+    const dice = fc.sample(fc.nat({ max: 40 }), { numRuns: KILL_COUNT, seed: 5 });
+    for (const [round, waitMs] of dice.entries()) {
+      for (let at = 0; at < 6; at += 1)
+        await store(at % 2, buildSpans(fc.sample(seed, { numRuns: 20, seed: round * 10 + at }), START));
+      const counting = countEverything().catch(() => "cut short");
+      await delay(waitMs);
+      process.kill(stack.enginePid(), "SIGKILL");
+      await counting;
+      await until("the engine is back", async () => {
+        await listUncounted(stack.writer);
+        return true;
+      });
+    }
+    await countEverything();
+    const { counted, stored } = await sums();
+    assert.deepEqual(counted, stored);
+  });
+
+  it("refuses a step that was taken already, or that leaves a gap", async () => {
+    await countEverything();
+    const offset = nextOffsets.get(0) ?? 0;
+    await store(0, buildSpans(fc.sample(seed, { numRuns: 5, seed: 3 }), START));
+    const step: RollupStep = { partition: 0, day: "2026-01-01", from: BigInt(offset), to: BigInt(offset) + 1n };
+    await takeStep(stack.writer, step, "test-rollup-0");
+    for (const from of [step.from, step.from + 5n]) {
+      await assert.rejects(
+        takeStep(stack.writer, { ...step, from, to: from + 1n }, "test-rollup-0"),
+        (error) => clickHouseCodeOf(error) === 395,
+      );
+    }
+    const { counted, stored } = await sums();
+    assert.deepEqual(counted, stored);
+  });
+
+  it("cuts a backlog into steps, and at the day of arrival", async () => {
+    await countEverything();
+    for (let at = 0; at < 8; at += 1) await store(0, buildSpans(fc.sample(seed, { numRuns: 10, seed: at }), START));
+    const [found] = await listUncounted(stack.writer);
+    assert.ok(found !== undefined);
+    const step = await planStep(stack.writer, 0, found.counted, 20);
+    assert.deepEqual(step, { partition: 0, day: "2026-01-01", from: found.counted, to: found.counted + 2n });
+    assert.equal(await planStep(stack.writer, 0, found.end, 20), null);
+  });
+});
