@@ -318,3 +318,81 @@ for (const [width, locale, colorScheme] of [
     assert.deepEqual(faults, []);
   });
 }
+
+test("links lead from a batch to its orders and back, with how long each waited", { skip }, async () => {
+  const { page, faults, screenshot } = await openPage(browser);
+  await openTrace(page, await findTraceId("service=notification"));
+  await activeRow(page).click();
+  const dock = page.getByRole("complementary", { name: "Span details" });
+  const order = dock.getByRole("link", { name: "checkout send orders" }).first();
+  await order.waitFor();
+  await dock
+    .getByText(/waited .* in between/)
+    .first()
+    .waitFor();
+  await order.click();
+  await dock.getByText("Linked from").waitFor();
+  await dock.getByRole("link", { name: "notification process orders" }).waitFor();
+  await page.getByRole("button", { name: "Links", pressed: true }).waitFor();
+  await screenshot("trace-links");
+  assert.deepEqual(faults, []);
+});
+
+test("two traces and two queries are compared by call path", { skip }, async () => {
+  const { page, faults, screenshot } = await openPage(browser);
+  await openTrace(page, failed);
+  await page.getByRole("button", { name: "Compare with…" }).click();
+  await page
+    .getByLabel("Another trace's id, or a query")
+    .fill(await findTraceId("service=checkout&status=unset&name=shop.Checkout%2FPlace"));
+  await page.getByRole("button", { name: "Compare", exact: true }).click();
+  await page.waitForURL(/\/diff\?/);
+  const table = page.getByRole("table");
+  await table
+    .getByRole("row", { name: /send orders/ })
+    .first()
+    .waitFor();
+  await table.getByText("new", { exact: true }).first().waitFor();
+  const address = page.url();
+  const rows = await table.getByRole("row").count();
+  await page.getByLabel("Changes only").uncheck();
+  await page.waitForURL(/all=1/);
+  assert.ok((await table.getByRole("row").count()) >= rows);
+  await page.getByRole("button", { name: "Largest changes" }).click();
+  await page.waitForURL(/view=list/);
+  await page.goto(address);
+  await table
+    .getByRole("row")
+    .nth(rows - 1)
+    .waitFor();
+  await page.getByRole("button", { name: "Swap A and B" }).click();
+  await table.getByText("gone", { exact: true }).first().waitFor();
+
+  const of = (version: string): string =>
+    encodeURIComponent(`{ resource.service.name = "inventory" && resource.service.version = "${version}" }`);
+  await page.goto(`${callchain.queryUrl}/diff?a=${of("3.1.4")}&b=${of("3.2.0")}&from=now-1h`);
+  await table
+    .getByRole("row", { name: /inventory/ })
+    .first()
+    .waitFor();
+  await screenshot("diff-releases");
+  assert.deepEqual(await seriousFaults(page), []);
+  assert.deepEqual(faults, []);
+});
+
+test("the diff page at 900 px in Chinese, empty and with an error, is told and fits", { skip }, async () => {
+  const { page, faults, screenshot } = await openPage(browser, { width: 900, locale: "zh-CN", colorScheme: "dark" });
+  for (const [name, query] of [
+    ["empty", ""],
+    ["traces", `?a=${failed}&b=${repeated}`],
+  ] as const) {
+    await page.goto(`${callchain.queryUrl}/diff${query}`);
+    await page.waitForLoadState("networkidle");
+    await screenshot(`diff-${name}-900`);
+    assert.equal(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0, name);
+    assert.deepEqual(await seriousFaults(page), [], name);
+  }
+  await page.goto(`${callchain.queryUrl}/diff?a=${failed}&b=${"1".repeat(32)}`);
+  await page.getByRole("alert").getByText("1".repeat(32)).first().waitFor();
+  assert.deepEqual(faults, []);
+});
