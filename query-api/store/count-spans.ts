@@ -60,7 +60,7 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
        SELECT ${compiled.by} AS by, ${raw.point} AS point, ${durationBucketSql()} AS bucket, count() AS n, countIf(status = 2) AS e,
          min(duration_nano) AS lo, max(duration_nano) AS hi, maxIf(duration_nano, status = 2) AS hiError,
          argMax((trace_id, span_id), duration_nano) AS slow, argMaxIf((trace_id, span_id), duration_nano, status = 2) AS slowError
-       FROM spans WHERE ${raw.where(tail)} GROUP BY by, point, bucket
+       FROM ${raw.source(tail)} GROUP BY by, point, bucket
      )
      GROUP BY by, point`,
   );
@@ -86,7 +86,7 @@ export async function countCalls(selection: Selection, groupCountMax: number, as
   const rows = await ask<CallRow>(
     `SELECT ${compiled.by} AS by, ${raw.point} AS point, count() AS calls, countIf(status = 2) AS errors,
        toString(toUnixTimestamp64Nano(max(start))) AS lastNano
-     FROM spans WHERE ${raw.where(tail)} GROUP BY by, point
+     FROM ${raw.source(tail)} GROUP BY by, point
      ${rollup === null ? `ORDER BY calls DESC, by LIMIT ${groupCountMax} BY point` : ""}`,
   );
   parts.push(...rows.map(readCalls));
@@ -113,7 +113,7 @@ export async function countBuckets(selection: Selection, coarser: number, asking
   }
   const rows = await ask<BucketRow>(
     `SELECT ${raw.point} AS point, ${durationBucketSql(coarser)} AS bucket, count() AS n, countIf(status = 2) AS e
-     FROM spans WHERE ${raw.where(tail)} GROUP BY point, bucket`,
+     FROM ${raw.source(tail)} GROUP BY point, bucket`,
   );
   return { found: [...found, ...rows], scans: ask.scans };
 }
@@ -124,7 +124,7 @@ const DURATION_COLUMNS = "by, point, sum(n) AS calls, sum(e) AS errors, groupArr
 interface CompiledSelection {
   readonly compiled: { readonly by: string };
   readonly rollup: { readonly point: string; readonly where: string } | null;
-  readonly raw: { readonly point: string; readonly where: (tail: string) => string };
+  readonly raw: { readonly point: string; readonly source: (tail: string) => string };
   readonly params: Readonly<Record<string, unknown>>;
 }
 
@@ -145,7 +145,7 @@ function compileSelection({ range, stepNano, query, by, isEntry, groups }: Selec
           },
     raw: {
       point: stepNano === null ? "toInt64(0)" : "intDiv(toUnixTimestamp64Nano(start), {step:Int64})",
-      where: (tail) => `${IN_RANGE} AND ${uncounted(plan, tail)} AND ${both}${isEntry ? ` AND ${IS_ENTRY}` : ""}`,
+      source: (tail) => rawSource(plan, tail, `${both}${isEntry ? ` AND ${IS_ENTRY}` : ""}`),
     },
     params: {
       ...rangeParams(range),
@@ -160,9 +160,12 @@ function compileSelection({ range, stepNano, query, by, isEntry, groups }: Selec
   };
 }
 
-function uncounted(plan: RollupPlan | null, tail: string): string {
-  if (plan === null) return "1";
-  return `(start < ${instantSql("countedFrom")} OR start >= ${instantSql("countedTo")} OR ${tail})`;
+/** Two selects, not one with OR: an index on log positions says nothing of a row that its start alone may let in. */
+function rawSource(plan: RollupPlan | null, tail: string, where: string): string {
+  if (plan === null) return `spans WHERE ${IN_RANGE} AND ${where}`;
+  const [from, to] = [instantSql("countedFrom"), instantSql("countedTo")];
+  return `(SELECT * FROM spans WHERE ${IN_RANGE} AND (start < ${from} OR start >= ${to}) AND ${where}
+    UNION ALL SELECT * FROM spans WHERE start >= ${from} AND start < ${to} AND ${tail} AND ${where})`;
 }
 
 function rollupBuckets({ by }: { by: string }, { point, where }: { point: string; where: string }, coarser: number): string {
