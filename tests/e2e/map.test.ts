@@ -87,7 +87,8 @@ for (const colorScheme of ["light", "dark"] as const) {
 
       const narrow = await open("/service/checkout", { colorScheme, width: 900, locale: "zh-CN" });
       await narrow.page.getByRole("heading", { name: "被调用方" }).waitFor();
-      await narrow.page.getByRole("link", { name: "payment", exact: true }).waitFor();
+      // Among the called, and among what the critical path is spent in.
+      await narrow.page.getByRole("link", { name: "payment", exact: true }).first().waitFor();
       assert.deepEqual(await seriousFaults(narrow.page), []);
       assert.deepEqual([...faults, ...narrow.faults], []);
     },

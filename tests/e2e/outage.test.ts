@@ -30,7 +30,7 @@ const PAGES: readonly (readonly [path: string, found: (page: Page) => ReturnType
   ["/search?service=checkout", (page) => page.getByRole("link", { name: "POST /checkout" }).first()],
   ["/search?view=heatmap", (page) => page.getByRole("group", { name: /Latency heatmap/ })],
   ["/search?view=aggregates", (page) => page.getByRole("link", { name: "checkout", exact: true })],
-  ["/service/checkout", (page) => page.getByRole("link", { name: "api-gateway", exact: true })],
+  ["/service/checkout", (page) => page.getByRole("link", { name: "api-gateway", exact: true }).first()],
   ["/map", (page) => page.getByRole("button", { name: /inventory/ }).first()],
 ];
 
