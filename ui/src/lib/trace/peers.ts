@@ -5,13 +5,19 @@ const HOUR_NANO = 3_600_000_000_000n;
 /** The last instant that is stored: 2262-04-11. */
 const NANO_MAX = 9_223_372_036_854_775_807n;
 
-/** The parameters of `GET /latency` for the peers of a span, an hour to both sides. */
-export function peerQuestion(span: Pick<SpanDetail, "service" | "name" | "startNano">): {
-  service: string;
-  name: string;
-  from: string;
-  to: string;
-} {
+/** In an address a character takes up to nine bytes, and servers take 16 KiB of all headers. */
+const NAMES_LENGTH_MAX = 1_000;
+
+export interface PeerQuestion {
+  readonly service: string;
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The parameters of `GET /latency` for the peers of a span, an hour to both sides; null where its names are too long to ask by. */
+export function peerQuestion(span: Pick<SpanDetail, "service" | "name" | "startNano">): PeerQuestion | null {
+  if (span.service.length + span.name.length > NAMES_LENGTH_MAX) return null;
   const start = BigInt(span.startNano);
   const from = start > HOUR_NANO ? start - HOUR_NANO : 0n;
   const to = start < NANO_MAX - HOUR_NANO ? start + HOUR_NANO : NANO_MAX;
