@@ -2,39 +2,21 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { after, before, test } from "node:test";
-import type { Browser } from "playwright-core";
 import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
-import { openBrowser, openPage as openPageAsIs, skipWithoutBrowser, type WatchedPage } from "../support/browser.ts";
-import { makeTempDir, removeDir, startCallchain, type CallchainProcess } from "../support/process.ts";
+import { openPage, skipWithoutBrowser } from "../support/browser.ts";
+import { openPageStack, type PageStack } from "../support/page-stack.ts";
 import { buildSpan, spanIdOf, traceIdOf } from "../support/store-spans.ts";
 
-/** Only a test that fails waits this long. */
-const PATIENCE_MS = 120_000;
-
 const skip = skipWithoutBrowser;
-const dataDir = makeTempDir();
-let callchain: CallchainProcess;
-let browser: Browser;
+let stack: PageStack;
 before(async () => {
-  if (skip !== false) return;
-  callchain = await startCallchain(dataDir);
-  browser = await openBrowser();
+  if (skip === false) stack = await openPageStack();
 });
 after(async () => {
-  if (skip !== false) return;
-  await browser.close();
-  await callchain.stop();
-  removeDir(dataDir);
+  if (skip === false) await stack.close();
 });
-
-/** Spans come to the page by way of log, writer and engine: on a busy machine that takes its time. */
-async function openPage(...args: Parameters<typeof openPageAsIs>): Promise<WatchedPage> {
-  const opened = await openPageAsIs(...args);
-  opened.page.setDefaultTimeout(PATIENCE_MS);
-  return opened;
-}
 
 let spanCount = 0;
 async function send(name: string, count: number, rest: Partial<Span> = {}): Promise<void> {
@@ -43,7 +25,7 @@ async function send(name: string, count: number, rest: Partial<Span> = {}): Prom
     const startNano = unixNanoFromMs(Date.now());
     return buildSpan({ traceId: traceIdOf(spanCount), spanId: spanIdOf(spanCount), name, startNano, ...rest });
   });
-  const response = await fetch(`${callchain.otlpHttpUrl}/v1/traces`, {
+  const response = await fetch(`${stack.callchain.otlpHttpUrl}/v1/traces`, {
     method: "POST",
     headers: { "content-type": "application/x-protobuf" },
     body: Buffer.from(encodeTraces(spans)),
@@ -53,8 +35,8 @@ async function send(name: string, count: number, rest: Partial<Span> = {}): Prom
 const FAILED = { status: { code: "error", message: "" }, service: "payment", kind: "server" } as const;
 
 test("the live page shows spans as they come, stands still on a pause, and leads to the trace", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser);
-  await page.goto(`${callchain.queryUrl}/live`);
+  const { page, faults, screenshot } = await openPage(stack.browser);
+  await page.goto(`${stack.callchain.queryUrl}/live`);
   await page.getByText("Following", { exact: true }).waitFor();
   await page.getByText("Waiting for spans").waitFor();
   await screenshot("live-waiting");
@@ -90,18 +72,15 @@ test("the live page shows spans as they come, stands still on a pause, and leads
 });
 
 test("the live page says what is wrong with a query, and connects again by itself after an outage", { skip }, async () => {
-  const { page, screenshot } = await openPage(browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });
-  await page.goto(`${callchain.queryUrl}/live?q=${encodeURIComponent("{ duration > }")}`);
+  const { page, screenshot } = await openPage(stack.browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });
+  await page.goto(`${stack.callchain.queryUrl}/live?q=${encodeURIComponent("{ duration > }")}`);
   await page.getByText("请求被拒绝").waitFor();
   await page.getByRole("alert").getByText(/q/).first().waitFor();
-  await page.goto(`${callchain.queryUrl}/live`);
+  await page.goto(`${stack.callchain.queryUrl}/live`);
   await page.getByText("跟踪中", { exact: true }).waitFor();
   await send("GET /before", 1);
   await page.getByRole("link", { name: "GET /before" }).waitFor();
-  const { port } = new URL(callchain.queryUrl);
-  await callchain.stop();
-  await page.getByText("连接已断开").first().waitFor();
-  callchain = await startCallchain(dataDir, ["--query-address", `127.0.0.1:${port}`]);
+  await stack.outage(() => page.getByText("连接已断开").first().waitFor());
   await page.getByText("跟踪中", { exact: true }).waitFor();
   await send("GET /again", 2, FAILED);
   await page.getByRole("link", { name: "GET /again" }).nth(1).waitFor();
@@ -143,13 +122,13 @@ test(
   "a file is opened without the server: its traces, a waterfall, a span, and what is wrong with a bad one",
   { skip },
   async () => {
-    const { page, faults, screenshot } = await openPage(browser);
-    await page.goto(`${callchain.queryUrl}/open`);
+    const { page, faults, screenshot } = await openPage(stack.browser);
+    await page.goto(`${stack.callchain.queryUrl}/open`);
     const input = page.locator('input[type="file"]');
     await page.getByRole("button", { name: "Choose a file" }).waitFor();
     await screenshot("open-empty");
     // Every page of the app that the test needs is loaded before the network goes away.
-    await page.goto(`${callchain.queryUrl}/trace/${traceIdOf(1)}`);
+    await page.goto(`${stack.callchain.queryUrl}/trace/${traceIdOf(1)}`);
     await page.getByRole("treegrid").waitFor();
     await page.getByRole("link", { name: "Open", exact: true }).click();
     const asked: string[] = [];
@@ -184,8 +163,8 @@ test(
 );
 
 test("the page for files at 900 px in the dark, in Chinese", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });
-  await page.goto(`${callchain.queryUrl}/open`);
+  const { page, faults, screenshot } = await openPage(stack.browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });
+  await page.goto(`${stack.callchain.queryUrl}/open`);
   await page
     .locator('input[type="file"]')
     .setInputFiles({ name: "zipkin.json", mimeType: "application/json", buffer: Buffer.from(ZIPKIN) });

@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seriousFaults } from "../support/axe.ts";
-import { openPage, skipWithoutBrowser } from "../support/browser.ts";
-import type { WatchedPage } from "../support/browser.ts";
+import { skipWithoutBrowser } from "../support/browser.ts";
+import type { PageStack } from "../support/page-stack.ts";
 import { openShop } from "../support/shop.ts";
-import type { ShopStack } from "../support/shop.ts";
 
 const skip = skipWithoutBrowser;
-let shop: ShopStack;
+let shop: PageStack;
 before(async () => {
   if (skip === false) shop = await openShop();
 });
@@ -16,11 +15,7 @@ after(async () => {
   if (skip === false) await shop.close();
 });
 
-async function open(path: string, options: Parameters<typeof openPage>[1] = {}): Promise<WatchedPage> {
-  const watched = await openPage(shop.browser, options);
-  await watched.page.goto(shop.callchain.queryUrl + path);
-  return watched;
-}
+const open: PageStack["open"] = (...args) => shop.open(...args);
 
 test("a node is focused, an edge opens its example traces, and the address says both", { skip }, async () => {
   const { page, faults } = await open("/map");

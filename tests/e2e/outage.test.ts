@@ -4,14 +4,14 @@ import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { seriousFaults } from "../support/axe.ts";
 import { openPage, skipWithoutBrowser } from "../support/browser.ts";
+import type { PageStack } from "../support/page-stack.ts";
 import { eventually } from "../support/process.ts";
 import { openProxy } from "../support/proxy.ts";
 import type { FailingProxy } from "../support/proxy.ts";
 import { openShop } from "../support/shop.ts";
-import type { ShopStack } from "../support/shop.ts";
 
 const skip = skipWithoutBrowser;
-let shop: ShopStack;
+let shop: PageStack;
 let proxy: FailingProxy;
 before(async () => {
   if (skip !== false) return;

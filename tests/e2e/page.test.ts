@@ -4,38 +4,22 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { Shop } from "@callchain/deploy/demo/demo.ts";
 import { sendSpans } from "@callchain/deploy/demo/sender.ts";
-import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { seriousFaults } from "../support/axe.ts";
-import { openBrowser, openPage, skipWithoutBrowser } from "../support/browser.ts";
-import { ROOT, eventually, getJson, makeTempDir, removeDir, startCallchain } from "../support/process.ts";
-import type { CallchainProcess } from "../support/process.ts";
+import { openPage, skipWithoutBrowser } from "../support/browser.ts";
+import { openPageStack, type PageStack } from "../support/page-stack.ts";
+import { ROOT, eventually } from "../support/process.ts";
 
 const skip = skipWithoutBrowser;
-const dataDir = makeTempDir();
-let callchain: CallchainProcess;
-let browser: Browser;
+let stack: PageStack;
 before(async () => {
-  if (skip !== false) return;
-  callchain = await startCallchain(dataDir);
-  browser = await openBrowser();
+  if (skip === false) stack = await openPageStack();
 });
 after(async () => {
-  if (skip !== false) return;
-  await browser.close();
-  await callchain.stop();
-  removeDir(dataDir);
+  if (skip === false) await stack.close();
 });
-
-/** The newest trace that matches, from the API. */
-async function findTraceId(parameters: string): Promise<string> {
-  const answer = TraceSearchAnswer.parse(await getJson(`${callchain.queryUrl}/api/v1/traces?from=now-3h&limit=1&${parameters}`));
-  const [trace] = answer.traces;
-  assert.ok(trace !== undefined, `no trace for ${parameters}`);
-  return trace.traceId;
-}
 
 /** Whether every canvas has a pixel that is not transparent. Scripts for the page are texts: this project has no DOM types here. */
 async function isPainted(page: Page): Promise<boolean> {
@@ -49,10 +33,10 @@ async function waitForRowCount(page: Page, count: number): Promise<void> {
 }
 
 test("an empty page shows the endpoint, and the last rejected request with its reason", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser);
-  await page.goto(callchain.queryUrl);
-  await page.getByText(callchain.otlpHttpUrl).first().waitFor();
-  const refused = await fetch(`${callchain.otlpHttpUrl}/v1/traces`, {
+  const { page, faults, screenshot } = await openPage(stack.browser);
+  await page.goto(stack.callchain.queryUrl);
+  await page.getByText(stack.callchain.otlpHttpUrl).first().waitFor();
+  const refused = await fetch(`${stack.callchain.otlpHttpUrl}/v1/traces`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"xyz"}]}]}]}',
@@ -66,11 +50,11 @@ test("an empty page shows the endpoint, and the last rejected request with its r
 
 test("from an SDK's exporter to the waterfall and back by its address", { skip }, async () => {
   await promisify(execFile)(process.execPath, [join(ROOT, "tests/support/sdk-app.ts"), "http/protobuf"], {
-    env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: callchain.otlpHttpUrl },
+    env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: stack.callchain.otlpHttpUrl },
   });
-  await eventually(() => findTraceId("service=sdk-http-protobuf"));
-  const { page, faults, screenshot } = await openPage(browser);
-  await page.goto(callchain.queryUrl);
+  await eventually(() => stack.findTraceId("service=sdk-http-protobuf"));
+  const { page, faults, screenshot } = await openPage(stack.browser);
+  await page.goto(stack.callchain.queryUrl);
   await page.getByRole("link", { name: /traces of sdk-http-protobuf/i }).click();
   await page.getByRole("link", { name: "GET /orders", exact: true }).click();
   const grid = page.getByRole("treegrid");
@@ -87,15 +71,15 @@ test("from an SDK's exporter to the waterfall and back by its address", { skip }
   await screenshot("sdk-trace");
   await page.waitForURL(/span=[0-9a-f]{16}/);
   const address = page.url();
-  const again = await openPage(browser);
+  const again = await openPage(stack.browser);
   await again.page.goto(address);
   await again.page.getByText("db.system.name", { exact: true }).first().waitFor();
   assert.deepEqual([...faults, ...again.faults], []);
 });
 
 test("the keyboard alone walks, folds and opens the tree", { skip }, async () => {
-  const { page, faults } = await openPage(browser);
-  await page.goto(`${callchain.queryUrl}/trace/${await findTraceId("service=sdk-http-protobuf")}`);
+  const { page, faults } = await openPage(stack.browser);
+  await page.goto(`${stack.callchain.queryUrl}/trace/${await stack.findTraceId("service=sdk-http-protobuf")}`);
   const grid = page.getByRole("treegrid");
   await grid.getByRole("row").first().waitFor();
   await grid.getByRole("row").first().focus();
@@ -116,25 +100,25 @@ test("the demo's shop: services, N+1, retries, missing parent and the map", { sk
   const shop = new Shop(1);
   const nowMs = Date.now();
   await sendSpans(
-    callchain.otlpHttpUrl,
+    stack.callchain.otlpHttpUrl,
     shop.traces(Array.from({ length: 400 }, (_, index) => nowMs - 3_000_000 + index * 7000)),
   );
-  await eventually(() => findTraceId("service=notification"));
-  const { page, faults, screenshot } = await openPage(browser);
+  await eventually(() => stack.findTraceId("service=notification"));
+  const { page, faults, screenshot } = await openPage(stack.browser);
 
-  await page.goto(callchain.queryUrl);
+  await page.goto(stack.callchain.queryUrl);
   await page.getByRole("link", { name: "checkout", exact: true }).waitFor();
   await screenshot("services");
 
-  await page.goto(`${callchain.queryUrl}/trace/${await findTraceId("service=orders&name=GET%20%2Forders")}`);
+  await page.goto(`${stack.callchain.queryUrl}/trace/${await stack.findTraceId("service=orders&name=GET%20%2Forders")}`);
   await page.getByText(/N\+1/).first().waitFor();
   await screenshot("n-plus-one");
 
-  await page.goto(`${callchain.queryUrl}/search?service=checkout&sort=slowest`);
+  await page.goto(`${stack.callchain.queryUrl}/search?service=checkout&sort=slowest`);
   await page.getByRole("link", { name: "POST /checkout" }).first().waitFor();
   await screenshot("search");
 
-  await page.goto(`${callchain.queryUrl}/map`);
+  await page.goto(`${stack.callchain.queryUrl}/map`);
   await page
     .getByRole("button", { name: /inventory/ })
     .first()
@@ -152,14 +136,14 @@ for (const colorScheme of ["light", "dark"] as const) {
       `every page, ${colorScheme} at ${width} px: nothing overflows, no serious fault for assistive tools`,
       { skip },
       async () => {
-        const traceId = await findTraceId("service=checkout&status=error");
+        const traceId = await stack.findTraceId("service=checkout&status=error");
         for (const path of PAGES) {
-          const { page, faults, screenshot } = await openPage(browser, {
+          const { page, faults, screenshot } = await openPage(stack.browser, {
             width,
             colorScheme,
             locale: width === 900 ? "zh-CN" : "en-GB",
           });
-          await page.goto(callchain.queryUrl + path.replace("{id}", traceId));
+          await page.goto(stack.callchain.queryUrl + path.replace("{id}", traceId));
           await page.waitForLoadState("networkidle");
           await screenshot(`${path.replaceAll(/\W+/g, "-").replace(/^-|-$/g, "") || "home"}-${colorScheme}-${width}`);
           const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");

@@ -3,13 +3,12 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { seriousFaults } from "../support/axe.ts";
-import { openPage, skipWithoutBrowser } from "../support/browser.ts";
-import type { WatchedPage } from "../support/browser.ts";
+import { skipWithoutBrowser } from "../support/browser.ts";
+import type { PageStack } from "../support/page-stack.ts";
 import { openShop } from "../support/shop.ts";
-import type { ShopStack } from "../support/shop.ts";
 
 const skip = skipWithoutBrowser;
-let shop: ShopStack;
+let shop: PageStack;
 before(async () => {
   if (skip === false) shop = await openShop();
 });
@@ -17,11 +16,7 @@ after(async () => {
   if (skip === false) await shop.close();
 });
 
-async function open(path: string, options: Parameters<typeof openPage>[1] = {}): Promise<WatchedPage> {
-  const watched = await openPage(shop.browser, options);
-  await watched.page.goto(shop.callchain.queryUrl + path);
-  return watched;
-}
+const open: PageStack["open"] = (...args) => shop.open(...args);
 
 async function openEditor(page: Page) {
   await page.locator(".cm-editor").waitFor();

@@ -1,19 +1,17 @@
 /** The trace page by keyboard, by address, in both languages and widths, on the demo's traces in the real all-in-one. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { Browser, Locator, Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { Shop } from "@callchain/deploy/demo/demo.ts";
 import { sendSpans } from "@callchain/deploy/demo/sender.ts";
 import { ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
-import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { seriousFaults } from "../support/axe.ts";
-import { openBrowser, openPage, skipWithoutBrowser } from "../support/browser.ts";
-import { getJson, makeTempDir, removeDir, startCallchain, until, type CallchainProcess } from "../support/process.ts";
+import { openPage, skipWithoutBrowser } from "../support/browser.ts";
+import { openPageStack, type PageStack } from "../support/page-stack.ts";
+import { getJson, until } from "../support/process.ts";
 
 const skip = skipWithoutBrowser;
-const dataDir = makeTempDir();
-let callchain: CallchainProcess;
-let browser: Browser;
+let stack: PageStack;
 /** Traces of the demo: a checkout whose payment failed, an N+1, a skewed clock. */
 let failed = "";
 let repeated = "";
@@ -21,32 +19,21 @@ let skewed = "";
 
 before(async () => {
   if (skip !== false) return;
-  callchain = await startCallchain(dataDir);
-  browser = await openBrowser();
+  stack = await openPageStack();
   const nowMs = Date.now();
   const starts = Array.from({ length: 300 }, (_, index) => nowMs - 2_400_000 + index * 5000);
-  const sent = await sendSpans(callchain.otlpHttpUrl, new Shop(1).traces(starts));
+  const sent = await sendSpans(stack.callchain.otlpHttpUrl, new Shop(1).traces(starts));
   await until("all spans are stored", async () => {
-    const { services } = ServicesAnswer.parse(await getJson(`${callchain.queryUrl}/api/v1/services?from=now-3h`));
+    const { services } = ServicesAnswer.parse(await getJson(`${stack.callchain.queryUrl}/api/v1/services?from=now-3h`));
     return services.reduce((sum, { spanCount }) => sum + spanCount, 0) === sent;
   });
-  failed = await findTraceId("service=payment&status=error");
-  repeated = await findTraceId("service=orders&name=GET%20%2Forders");
-  skewed = await findTraceId("service=recommendation");
+  failed = await stack.findTraceId("service=payment&status=error");
+  repeated = await stack.findTraceId("service=orders&name=GET%20%2Forders");
+  skewed = await stack.findTraceId("service=recommendation");
 });
 after(async () => {
-  if (skip !== false) return;
-  await browser.close();
-  await callchain.stop();
-  removeDir(dataDir);
+  if (skip === false) await stack.close();
 });
-
-async function findTraceId(parameters: string): Promise<string> {
-  const answer = TraceSearchAnswer.parse(await getJson(`${callchain.queryUrl}/api/v1/traces?from=now-3h&limit=1&${parameters}`));
-  const [trace] = answer.traces;
-  assert.ok(trace !== undefined, `no trace for ${parameters}`);
-  return trace.traceId;
-}
 
 const gridOf = (page: Page): Locator => page.locator('[role="treegrid"][aria-busy="false"]');
 const activeRow = (page: Page): Locator => page.locator('[role="row"][aria-selected="true"]');
@@ -67,13 +54,13 @@ async function paramIs(page: Page, name: string, expected: string | RegExp | nul
   });
 }
 async function openTrace(page: Page, path: string): Promise<void> {
-  await page.goto(`${callchain.queryUrl}/trace/${path}`);
+  await page.goto(`${stack.callchain.queryUrl}/trace/${path}`);
   await gridOf(page).waitFor();
   await activeRow(page).waitFor();
 }
 
 test("every key does what the help says", { skip }, async () => {
-  const { page, faults } = await openPage(browser);
+  const { page, faults } = await openPage(stack.browser);
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await openTrace(page, failed);
   await activeRow(page).focus();
@@ -187,7 +174,7 @@ test("every key does what the help says", { skip }, async () => {
 });
 
 test("single-key shortcuts can be turned off; arrows stay", { skip }, async () => {
-  const { page, faults } = await openPage(browser);
+  const { page, faults } = await openPage(stack.browser);
   await openTrace(page, failed);
   await activeRow(page).focus();
   await page.keyboard.press("?");
@@ -208,7 +195,7 @@ test("single-key shortcuts can be turned off; arrows stay", { skip }, async () =
 });
 
 test("an address brings back what was in view", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser);
+  const { page, faults, screenshot } = await openPage(stack.browser);
   await openTrace(page, repeated);
   await page.locator('[role="row"]', { hasText: "N+1" }).click();
   for (const key of ["ArrowDown", "ArrowDown", "Enter", "z", "-", "c", "x"]) await page.keyboard.press(key);
@@ -222,7 +209,7 @@ test("an address brings back what was in view", { skip }, async () => {
   const seen = { rows: await rowCount(page), active: await activeIndex(page) };
   await screenshot("trace-deep-link");
 
-  const again = await openPage(browser);
+  const again = await openPage(stack.browser);
   await again.page.goto(address);
   await gridOf(again.page).waitFor();
   await again.page.getByRole("complementary", { name: /span details/i }).waitFor();
@@ -235,7 +222,7 @@ test("an address brings back what was in view", { skip }, async () => {
 });
 
 test("adjusted clocks are in the address and leave the sent times as a ghost", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser);
+  const { page, faults, screenshot } = await openPage(stack.browser);
   await openTrace(page, skewed);
   await page.getByRole("button", { name: "Show adjusted" }).click();
   await page.getByRole("button", { name: "Show as sent" }).waitFor();
@@ -249,7 +236,7 @@ test("adjusted clocks are in the address and leave the sent times as a ghost", {
 });
 
 test("the details tell a span's place among its peers", { skip }, async () => {
-  const { page, faults } = await openPage(browser);
+  const { page, faults } = await openPage(stack.browser);
   await openTrace(page, failed);
   await activeRow(page).click();
   const peers = page.getByRole("link", { name: /longer than .* alike spans/ });
@@ -259,8 +246,8 @@ test("the details tell a span's place among its peers", { skip }, async () => {
 });
 
 test("flame graph: a box zooms, its address brings it back, the longest span is one press away", { skip }, async () => {
-  const { page, faults } = await openPage(browser);
-  await page.goto(`${callchain.queryUrl}/trace/${repeated}?v=flame`);
+  const { page, faults } = await openPage(stack.browser);
+  await page.goto(`${stack.callchain.queryUrl}/trace/${repeated}?v=flame`);
   const boxes = page.getByRole("treeitem");
   await boxes.first().focus();
   await page.keyboard.press("ArrowDown");
@@ -276,8 +263,8 @@ test("flame graph: a box zooms, its address brings it back, the longest span is 
 });
 
 test("call graph: merged by name, service and path", { skip }, async () => {
-  const { page, faults } = await openPage(browser);
-  await page.goto(`${callchain.queryUrl}/trace/${repeated}?v=graph`);
+  const { page, faults } = await openPage(stack.browser);
+  await page.goto(`${stack.callchain.queryUrl}/trace/${repeated}?v=graph`);
   const panel = page.getByRole("tabpanel");
   const nodes = panel.locator("svg [role=button]");
   await nodes.first().waitFor();
@@ -296,7 +283,7 @@ for (const [width, locale, colorScheme] of [
   [900, "zh-CN", "light"],
 ] as const) {
   test(`every view at ${width} px in ${locale}: nothing overflows, no serious fault for assistive tools`, { skip }, async () => {
-    const { page, faults, screenshot } = await openPage(browser, { width, locale, colorScheme });
+    const { page, faults, screenshot } = await openPage(stack.browser, { width, locale, colorScheme });
     for (const [name, path] of [
       ["waterfall", `${failed}?show=path,gaps`],
       ["group", repeated],
@@ -305,7 +292,7 @@ for (const [width, locale, colorScheme] of [
       ["statistics", `${failed}?v=statistics`],
       ["raw", `${failed}?v=raw`],
     ] as const) {
-      await page.goto(`${callchain.queryUrl}/trace/${path}`);
+      await page.goto(`${stack.callchain.queryUrl}/trace/${path}`);
       await page.waitForLoadState("networkidle");
       if (name === "waterfall") {
         await activeRow(page).click();
@@ -320,8 +307,8 @@ for (const [width, locale, colorScheme] of [
 }
 
 test("links lead from a batch to its orders and back, with how long each waited", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser);
-  await openTrace(page, await findTraceId("service=notification"));
+  const { page, faults, screenshot } = await openPage(stack.browser);
+  await openTrace(page, await stack.findTraceId("service=notification"));
   await activeRow(page).click();
   const dock = page.getByRole("complementary", { name: "Span details" });
   const order = dock.getByRole("link", { name: "checkout send orders" }).first();
@@ -339,12 +326,12 @@ test("links lead from a batch to its orders and back, with how long each waited"
 });
 
 test("two traces and two queries are compared by call path", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser);
+  const { page, faults, screenshot } = await openPage(stack.browser);
   await openTrace(page, failed);
   await page.getByRole("button", { name: "Compare with…" }).click();
   await page
     .getByLabel("Another trace's id, or a query")
-    .fill(await findTraceId("service=checkout&status=unset&name=shop.Checkout%2FPlace"));
+    .fill(await stack.findTraceId("service=checkout&status=unset&name=shop.Checkout%2FPlace"));
   await page.getByRole("button", { name: "Compare", exact: true }).click();
   await page.waitForURL(/\/diff\?/);
   const table = page.getByRole("table");
@@ -370,7 +357,7 @@ test("two traces and two queries are compared by call path", { skip }, async () 
 
   const of = (version: string): string =>
     encodeURIComponent(`{ resource.service.name = "inventory" && resource.service.version = "${version}" }`);
-  await page.goto(`${callchain.queryUrl}/diff?a=${of("3.1.4")}&b=${of("3.2.0")}&from=now-1h`);
+  await page.goto(`${stack.callchain.queryUrl}/diff?a=${of("3.1.4")}&b=${of("3.2.0")}&from=now-1h`);
   await table
     .getByRole("row", { name: /inventory/ })
     .first()
@@ -381,18 +368,18 @@ test("two traces and two queries are compared by call path", { skip }, async () 
 });
 
 test("the diff page at 900 px in Chinese, empty and with an error, is told and fits", { skip }, async () => {
-  const { page, faults, screenshot } = await openPage(browser, { width: 900, locale: "zh-CN", colorScheme: "dark" });
+  const { page, faults, screenshot } = await openPage(stack.browser, { width: 900, locale: "zh-CN", colorScheme: "dark" });
   for (const [name, query] of [
     ["empty", ""],
     ["traces", `?a=${failed}&b=${repeated}`],
   ] as const) {
-    await page.goto(`${callchain.queryUrl}/diff${query}`);
+    await page.goto(`${stack.callchain.queryUrl}/diff${query}`);
     await page.waitForLoadState("networkidle");
     await screenshot(`diff-${name}-900`);
     assert.equal(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0, name);
     assert.deepEqual(await seriousFaults(page), [], name);
   }
-  await page.goto(`${callchain.queryUrl}/diff?a=${failed}&b=${"1".repeat(32)}`);
+  await page.goto(`${stack.callchain.queryUrl}/diff?a=${failed}&b=${"1".repeat(32)}`);
   await page.getByRole("alert").getByText("1".repeat(32)).first().waitFor();
   assert.deepEqual(faults, []);
 });

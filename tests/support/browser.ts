@@ -12,6 +12,9 @@ export const skipWithoutBrowser = findChromium({ install: false }).missing ?? fa
 /** Not in git: looked at by people. */
 const SCREENSHOT_DIR = join(ROOT, ".cache/screenshots");
 
+/** Only a test that fails waits this long: spans come to a page by way of log, writer and engine, slowly on a busy machine. */
+const PATIENCE_MS = 120_000;
+
 export interface PageOptions {
   readonly width?: number;
   readonly colorScheme?: "light" | "dark";
@@ -39,7 +42,7 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
     reducedMotion: "reduce",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(`script error: ${error.message}`));
   page.on("console", (message) => {
