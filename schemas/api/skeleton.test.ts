@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { COMPLETE } from "./testing.ts";
 import { encodeSkeletonChunk, encodeSkeletonStart, SkeletonDecoder, type SkeletonChunk, type SkeletonStart } from "./skeleton.ts";
 
 const START: SkeletonStart = {
@@ -9,17 +10,7 @@ const START: SkeletonStart = {
   durationNano: 7,
   spanCount: 3,
   errorCount: 0,
-  completeness: {
-    complete: true,
-    rootCount: 1,
-    orphanCount: 0,
-    missingParentIds: [],
-    missingParentCount: 0,
-    cycleCount: 0,
-    duplicateCount: 0,
-    conflictCount: 0,
-    skewedCount: 0,
-  },
+  completeness: COMPLETE,
   partialReason: null,
 };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { COMPLETE } from "@callchain/schemas/api/testing.ts";
 import type { TraceTreeAnswer, TreeSpan } from "@callchain/schemas/api/traces.ts";
 import { clean, formatNano, formatTable } from "./format.ts";
 import { renderTree } from "./tree.ts";
@@ -33,17 +34,7 @@ function buildTree(spans: TreeSpan[], rest: Partial<TraceTreeAnswer> = {}): Trac
     spanCount: spans.length,
     errorCount: spans.filter(({ status }) => status === "error").length,
     serviceCount: 1,
-    completeness: {
-      complete: true,
-      rootCount: 1,
-      orphanCount: 0,
-      missingParentIds: [],
-      missingParentCount: 0,
-      cycleCount: 0,
-      duplicateCount: 0,
-      conflictCount: 0,
-      skewedCount: 0,
-    },
+    completeness: COMPLETE,
     spans,
     scan: { rows: 0, bytes: 0, elapsedMs: 0, partial: false, partialReason: null },
     ...rest,

@@ -1,6 +1,7 @@
 /** Named defaults from which the tests of this folder build traces. Rows are given in pre-order. */
 import type { SkeletonChunk, SkeletonStart } from "@callchain/schemas/api/skeleton.ts";
 import { SKELETON_FLAG, SKELETON_KIND_SHIFT } from "@callchain/schemas/api/skeleton.ts";
+import { COMPLETE } from "@callchain/schemas/api/testing.ts";
 import * as fc from "fast-check";
 import { SPAN_KINDS } from "@callchain/schemas/span/span.ts";
 import type { SpanKind } from "@callchain/schemas/span/span.ts";
@@ -26,17 +27,7 @@ export function buildStart(rows: readonly RowSpec[]): SkeletonStart {
     durationNano: Math.max(0, ...ends),
     spanCount: rows.length,
     errorCount: rows.filter((row) => row.error === true).length,
-    completeness: {
-      complete: rootCount === 1,
-      rootCount,
-      orphanCount: 0,
-      missingParentIds: [],
-      missingParentCount: 0,
-      cycleCount: 0,
-      duplicateCount: 0,
-      conflictCount: 0,
-      skewedCount: 0,
-    },
+    completeness: { ...COMPLETE, complete: rootCount === 1, rootCount },
     partialReason: null,
   };
 }
