@@ -1,23 +1,49 @@
 /** Spans as the trace search reads them, and what is said of a trace from all of its spans. */
 import type { MatchedSpan, SpanGroup, TraceSummary } from "@callchain/schemas/api/traces.ts";
-import { STATUS_CODES } from "@callchain/schemas/span/span.ts";
+import { SPAN_KINDS, STATUS_CODES, type SpanKind, type StatusCode } from "@callchain/schemas/span/span.ts";
 
-/** The columns of a SpanRow, but for `id`. Names differ from the table's, which conditions of the same statement mean. */
-export const SPAN_ROW_SQL = `lower(hex(span_id)) AS span, lower(hex(parent_span_id)) AS parent,
-  service AS span_service, name AS span_name, kind AS span_kind, status AS span_status,
-  toUnixTimestamp64Nano(start) AS start_nano, duration_nano AS span_duration`;
+/** The columns of a SpanFactsRow. Names differ from the table's, which conditions of the same statement mean. */
+export const SPAN_FACTS_SQL = `lower(hex(span_id)) AS span, service AS span_service, name AS span_name, kind AS span_kind,
+  status AS span_status, toUnixTimestamp64Nano(start) AS start_nano, duration_nano AS span_duration`;
 
-export interface SpanRow {
-  /** Of the trace. */
-  readonly id: string;
+export interface SpanFactsRow {
   readonly span: string;
-  readonly parent: string;
   readonly span_service: string;
   readonly span_name: string;
   readonly span_kind: number;
   readonly span_status: number;
   readonly start_nano: string;
   readonly span_duration: string;
+}
+
+/** What a list says of a span. */
+export interface SpanFacts {
+  readonly service: string;
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly status: StatusCode;
+  readonly startNano: string;
+  readonly durationNano: number;
+}
+
+export function buildSpanFacts(row: SpanFactsRow): SpanFacts {
+  return {
+    service: row.span_service,
+    name: row.span_name,
+    kind: SPAN_KINDS[row.span_kind] ?? "unspecified",
+    status: STATUS_CODES[row.span_status] ?? "unset",
+    startNano: row.start_nano,
+    durationNano: Number(row.span_duration),
+  };
+}
+
+/** The columns of a SpanRow, but for `id`. */
+export const SPAN_ROW_SQL = `lower(hex(parent_span_id)) AS parent, ${SPAN_FACTS_SQL}`;
+
+export interface SpanRow extends SpanFactsRow {
+  /** Of the trace. */
+  readonly id: string;
+  readonly parent: string;
 }
 
 /** Columns that tell a span from all others of its trace, beside its start: two spans of one call may share an id. */

@@ -7,11 +7,11 @@
  *                        seen      stored
  */
 import type { TailSpan } from "@callchain/schemas/api/tail.ts";
-import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
 import { compileQuery } from "../search/compile.ts";
 import type { Query } from "../search/query.ts";
 import { NO_PARENT, instantSql, type Asking } from "./range.ts";
+import { SPAN_FACTS_SQL, buildSpanFacts, type SpanFactsRow } from "./span-rows.ts";
 
 /** The highest offset by log partition. */
 export type StoredPosition = ReadonlyMap<number, bigint>;
@@ -97,32 +97,13 @@ function isNewSql({ partition, after, to }: { partition: number; after: bigint; 
   return `(log_partition = ${partition}${from} AND log_offset <= ${to})`;
 }
 
-const TAIL_SQL = `lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, parent_span_id = ${NO_PARENT} AS is_root,
-  service AS span_service, name AS span_name, kind AS span_kind, status AS span_status,
-  toUnixTimestamp64Nano(start) AS start_nano, duration_nano AS span_duration`;
+const TAIL_SQL = `lower(hex(trace_id)) AS trace, parent_span_id = ${NO_PARENT} AS is_root, ${SPAN_FACTS_SQL}`;
 
-interface TailRow {
+interface TailRow extends SpanFactsRow {
   readonly trace: string;
-  readonly span: string;
   readonly is_root: number;
-  readonly span_service: string;
-  readonly span_name: string;
-  readonly span_kind: number;
-  readonly span_status: number;
-  readonly start_nano: string;
-  readonly span_duration: string;
 }
 
 function buildTailSpan(row: TailRow): TailSpan {
-  return {
-    traceId: row.trace,
-    spanId: row.span,
-    root: row.is_root === 1,
-    service: row.span_service,
-    name: row.span_name,
-    kind: SPAN_KINDS[row.span_kind] ?? "unspecified",
-    status: STATUS_CODES[row.span_status] ?? "unset",
-    startNano: row.start_nano,
-    durationNano: Number(row.span_duration),
-  };
+  return { traceId: row.trace, spanId: row.span, root: row.is_root === 1, ...buildSpanFacts(row) };
 }

@@ -4,9 +4,9 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { parseCanonicalObject } from "@callchain/schemas/otlp/canonical-json.ts";
 import { buildKeyValueJson } from "@callchain/schemas/otlp/export.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
-import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { UNIX_NANO_MAX, unixNano, type UnixNano } from "@callchain/schemas/span/time.ts";
 import { INDEXES_FIRST, IN_RANGE, buildScan, rangeParams, traceIdSql, type Asking } from "./range.ts";
+import { SPAN_FACTS_SQL, buildSpanFacts, type SpanFactsRow } from "./span-rows.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Either way; beyond it the earliest are shown. */
@@ -22,26 +22,18 @@ export interface LinksQuestion {
   readonly to: UnixNano | null;
 }
 
-const SPAN_SQL = `lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, service AS span_service, name AS span_name, kind AS span_kind,
-  status AS span_status, toUnixTimestamp64Nano(start) AS start_nano, duration_nano AS span_duration`;
+const END_SQL = `lower(hex(trace_id)) AS trace, ${SPAN_FACTS_SQL}`;
 
-interface SpanRow {
+interface EndRow extends SpanFactsRow {
   readonly trace: string;
-  readonly span: string;
-  readonly span_service: string;
-  readonly span_name: string;
-  readonly span_kind: number;
-  readonly span_status: number;
-  readonly start_nano: string;
-  readonly span_duration: string;
 }
 
-interface LinkRow extends SpanRow {
+interface LinkRow extends EndRow {
   readonly link: readonly [traceId: string, spanId: string, attributes: string];
 }
 
 /** One row a link. */
-const LINKS_SQL = `SELECT DISTINCT ${SPAN_SQL},
+const LINKS_SQL = `SELECT DISTINCT ${END_SQL},
   arrayJoin(arrayMap((t, s, a) -> (lower(hex(t)), lower(hex(s)), a), link_trace_id, link_span_id, link_attributes)) AS link FROM spans`;
 const IN_ORDER = `ORDER BY start_nano, span, link LIMIT ${LINK_COUNT_MAX + 1}`;
 
@@ -95,7 +87,7 @@ function clampTime(nano: bigint): UnixNano {
 
 interface Targets {
   /** By trace id and span id. */
-  readonly byId: ReadonlyMap<string, SpanRow>;
+  readonly byId: ReadonlyMap<string, EndRow>;
   readonly scans: readonly ScanFigures[];
 }
 
@@ -104,8 +96,8 @@ async function readTargets(links: readonly LinkRow[], { database, signal }: Aski
   if (links.length === 0) return { byId: new Map(), scans: [] };
   const traces = new Set(links.map(({ link }) => traceIdSql(link[0])));
   const spans = new Set(links.map(({ link }) => link[1]));
-  const { rows, scan } = await database.query<SpanRow>(
-    `SELECT ${SPAN_SQL} FROM spans
+  const { rows, scan } = await database.query<EndRow>(
+    `SELECT ${END_SQL} FROM spans
      WHERE trace_id IN (${[...traces].join(", ")}) AND lower(hex(span_id)) IN (${[...spans].map((id) => `'${id}'`).join(", ")})
      ORDER BY start_nano DESC`,
     { signal, timeoutMs: TIMEOUT_MS, settings: INDEXES_FIRST },
@@ -125,15 +117,6 @@ function buildLink(row: LinkRow, targets: Targets["byId"]): TraceLink {
   };
 }
 
-function buildEnd(traceId: string, spanId: string, row: SpanRow | undefined): LinkEnd {
-  if (row === undefined) return { traceId, spanId, span: null };
-  const span = {
-    service: row.span_service,
-    name: row.span_name,
-    kind: SPAN_KINDS[row.span_kind] ?? "unspecified",
-    status: STATUS_CODES[row.span_status] ?? "unset",
-    startNano: row.start_nano,
-    durationNano: Number(row.span_duration),
-  };
-  return { traceId, spanId, span };
+function buildEnd(traceId: string, spanId: string, row: EndRow | undefined): LinkEnd {
+  return { traceId, spanId, span: row === undefined ? null : buildSpanFacts(row) };
 }
