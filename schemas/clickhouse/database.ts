@@ -2,6 +2,8 @@
  * The one door to ClickHouse: everything above speaks SQL text with bound parameters through a SpanDatabase, whether a server or
  * the embedded engine answers at the URL. Protocol: ClickHouse's HTTP interface, through @clickhouse/client.
  */
+import { Agent } from "node:http";
+import { Agent as TlsAgent } from "node:https";
 import { Readable } from "node:stream";
 import { ClickHouseLogLevel, createClient, type ClickHouseClient, type ClickHouseSettings } from "@clickhouse/client";
 import { Failure } from "../span/errors.ts";
@@ -65,6 +67,9 @@ export interface DatabaseOptions {
 
 const QUERY_TIMEOUT_MS = 30_000;
 const COMMAND_TIMEOUT_MS = 300_000;
+/** Below what servers keep an idle connection for (ClickHouse 3 s and more). */
+const IDLE_CONNECTION_MS = 2_500;
+const CONNECTIONS_MAX = 10;
 /** The client's own limit lies past the server's, so that normally the server says why. */
 const GRACE_MS = 2_000;
 
@@ -111,11 +116,11 @@ class HttpDatabase implements SpanDatabase {
     this.#client = createClient({
       url,
       ...(options.database === undefined ? {} : { database: options.database }),
-      ...(options.caPem === undefined ? {} : { tls: { ca_cert: options.caPem } }),
+      http_agent: openAgent(url, options),
+      keep_alive: { enabled: true, idle_socket_ttl: 0 },
       ...(options.username === undefined ? {} : { username: options.username }),
       ...(options.password === undefined ? {} : { password: options.password }),
       application: "callchain",
-      max_open_connections: options.connectionsMax ?? 10,
       request_timeout: 24 * 3_600_000,
       clickhouse_settings: options.role === "reader" ? READER_SETTINGS : { async_insert: 0 },
       log: { level: ClickHouseLogLevel.OFF },
@@ -206,6 +211,17 @@ class HttpDatabase implements SpanDatabase {
       stream.destroy();
     }
   }
+}
+
+/**
+ * Node's own pool closes idle connections. The client's timers for that outlive a reuse when a request is aborted before it has its
+ * connection, and then cut off whichever statement runs on it ("socket hang up").
+ */
+function openAgent(url: URL, { caPem, connectionsMax }: DatabaseOptions): Agent {
+  const shared = { keepAlive: true, timeout: IDLE_CONNECTION_MS, maxSockets: connectionsMax ?? CONNECTIONS_MAX };
+  return url.protocol === "https:"
+    ? new TlsAgent({ ...shared, ...(caPem === undefined ? {} : { ca: caPem }) })
+    : new Agent(shared);
 }
 
 interface SharedOptions {
