@@ -57,7 +57,7 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
       log: log.child({ part: "engine" }),
     }),
   );
-  const writerDatabase = openDatabase({ url: engine.url, role: "writer" });
+  const writerDatabase = openDatabase({ url: engine.url, role: "writer", bodyDir: engine.bodyDir });
   lifecycle.add("writer's database", { stop: () => writerDatabase.close() });
   await migrate(writerDatabase, log, config.retentionDays === null ? {} : { retention: config.retentionDays });
   const readerDatabase = openDatabase({ url: engine.url, role: "reader" });

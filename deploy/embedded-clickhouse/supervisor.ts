@@ -7,6 +7,7 @@ import type { Address } from "@callchain/schemas/runtime/config.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
+import { spoolDirOf } from "./engine/spool.ts";
 
 export interface EmbeddedClickHouseOptions {
   readonly dataDir: string;
@@ -25,6 +26,8 @@ export interface EmbeddedClickHouse extends Running {
   /** Process id of the running engine, null between a crash and the restart. */
   readonly pid: number | null;
   readonly restartCount: number;
+  /** Where bodies of inserts may be laid for it, as files (`bodyDir` of a database). */
+  readonly bodyDir: string;
 }
 
 /** One thread per running statement, and some for files: libuv's default of 4 would let four queries stop everything. */
@@ -53,12 +56,14 @@ class Supervisor implements EmbeddedClickHouse {
   restartCount = 0;
   readonly #options: EmbeddedClickHouseOptions;
   readonly #stopping = new AbortController();
+  readonly bodyDir: string;
   #child: ChildProcess | null = null;
   #port: number;
   #watching: Promise<void> = Promise.resolve();
 
   constructor(options: EmbeddedClickHouseOptions) {
     this.#options = options;
+    this.bodyDir = spoolDirOf(options.dataDir);
     this.#port = options.address.port;
   }
 

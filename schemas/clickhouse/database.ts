@@ -7,6 +7,7 @@ import { Agent as TlsAgent } from "node:https";
 import { Readable } from "node:stream";
 import { ClickHouseLogLevel, createClient, type ClickHouseClient, type ClickHouseSettings } from "@clickhouse/client";
 import { Failure } from "../span/errors.ts";
+import { BODY_FILE_PARAMETER, writeBodyFile } from "./body-file.ts";
 import { classifyDatabaseError } from "./errors.ts";
 
 export interface QueryOptions {
@@ -63,6 +64,8 @@ export interface DatabaseOptions {
   /** A reader cannot write, and is held to limits of time, memory and result; the server's own profile may be narrower. */
   readonly role: "reader" | "writer";
   readonly connectionsMax?: number;
+  /** A directory that ClickHouse takes bodies of inserts from (the embedded engine's); left out, they go over the connection. */
+  readonly bodyDir?: string;
 }
 
 const QUERY_TIMEOUT_MS = 30_000;
@@ -109,10 +112,12 @@ interface JsonAnswer<T> {
 class HttpDatabase implements SpanDatabase {
   readonly #client: ClickHouseClient;
   readonly #address: string;
+  readonly #bodyDir: string | null;
 
   constructor(options: DatabaseOptions) {
     const url = new URL(options.url);
     this.#address = url.origin;
+    this.#bodyDir = options.bodyDir ?? null;
     this.#client = createClient({
       url,
       ...(options.database === undefined ? {} : { database: options.database }),
@@ -153,10 +158,20 @@ class HttpDatabase implements SpanDatabase {
   }
 
   async insert(sql: string, body: readonly Uint8Array[], options: QueryOptions = {}): Promise<void> {
+    if (this.#bodyDir !== null) return this.#insertFile(this.#bodyDir, sql, body, options);
     await this.#run(options, COMMAND_TIMEOUT_MS, async (shared) => {
       const result = await this.#client.exec({ ...shared, query: sql, values: Readable.from(body) });
       for await (const chunk of result.stream) void chunk;
     });
+  }
+
+  async #insertFile(dir: string, sql: string, body: readonly Uint8Array[], options: QueryOptions): Promise<void> {
+    const file = await writeBodyFile(dir, body);
+    try {
+      await this.command(sql, { ...options, settings: { ...options.settings, [BODY_FILE_PARAMETER]: file.name } });
+    } finally {
+      await file.remove();
+    }
   }
 
   async command(sql: string, options: QueryOptions = {}): Promise<void> {

@@ -11,7 +11,7 @@ import { identifier, stringLiteral } from "./literal.ts";
 import { loadNative, type NativeBinding, type NativeConnection, type NativeResult } from "./native.ts";
 import { describeHolder } from "./holder.ts";
 import { ID_SETTING, serverConfig, type EngineLimits } from "./server-config.ts";
-import { Spool } from "./spool.ts";
+import { Spool, spoolDirOf } from "./spool.ts";
 
 /** Statements of one class wait for each other and for no other class: readers never hold up an insert. */
 export type StatementClass = "read" | "insert" | "change" | "control";
@@ -85,7 +85,7 @@ export class Engine {
     const pipes = join(ownDir, "pipes");
     rmSync(pipes, { recursive: true, force: true });
     this.#fifos = new FifoPool(pipes, STREAMS_MAX);
-    this.spool = new Spool(join(ownDir, "spool"), limits.bodyBytesMax);
+    this.spool = new Spool(spoolDirOf(dataDir), limits.bodyBytesMax);
     const facts = this.#native.QueryWithConnection(this.#anchor, "SELECT version(), timezone()", "TSV").trim().split("\t");
     this.version = facts[0] ?? "";
     this.timezone = facts[1] ?? "UTC";

@@ -3,8 +3,10 @@
  * of one request and are removed at start-up if a crash left them.
  */
 import { mkdirSync, rmSync } from "node:fs";
-import { open, unlink, type FileHandle } from "node:fs/promises";
+import { open, stat, unlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { BODY_FILE_NAME } from "@callchain/schemas/clickhouse/body-file.ts";
+import { messageOf } from "@callchain/schemas/span/errors.ts";
 import { EngineError, ERROR } from "./errors.ts";
 
 /** Chunks of a socket are 64 KiB at most; joined, a 29 MB body takes 8 writes instead of 450. */
@@ -14,6 +16,11 @@ export interface SpoolFile {
   readonly path: string;
   readonly byteCount: number;
   remove(): Promise<void>;
+}
+
+/** Where other processes of this machine may lay bodies for the engine of a data directory (schemas/clickhouse/body-file.ts). */
+export function spoolDirOf(dataDir: string): string {
+  return join(dataDir, "engine", "spool");
 }
 
 export class Spool {
@@ -53,6 +60,26 @@ export class Spool {
     }
   }
 
+  /** A body that its sender wrote here itself, and removes. Throws EngineError for a name that is none of such a file. */
+  async find(name: string): Promise<SpoolFile> {
+    if (!BODY_FILE_NAME.test(name))
+      throw new EngineError(ERROR.BAD_ARGUMENTS, `${JSON.stringify(name)} is no name of a body's file.`);
+    const path = join(this.dir, name);
+    const { size } = await stat(path).catch((error: unknown) => {
+      throw new EngineError(ERROR.BAD_ARGUMENTS, `There is no body ${name}: ${messageOf(error)}.`);
+    });
+    this.#checkSize(size);
+    return { path, byteCount: size, remove: () => Promise.resolve() };
+  }
+
+  #checkSize(byteCount: number): void {
+    if (byteCount <= this.#bodyBytesMax) return;
+    throw new EngineError(
+      ERROR.QUERY_IS_TOO_LARGE,
+      `The body is larger than the ${this.#bodyBytesMax} bytes accepted: send smaller blocks.`,
+    );
+  }
+
   async #writeAll(handle: FileHandle, head: Uint8Array, body: AsyncIterable<Uint8Array>): Promise<number> {
     let chunks: Uint8Array[] = head.length > 0 ? [head] : [];
     let pendingBytes = head.length;
@@ -63,12 +90,7 @@ export class Spool {
       for await (const chunk of body) {
         byteCount += chunk.length;
         pendingBytes += chunk.length;
-        if (byteCount > this.#bodyBytesMax) {
-          throw new EngineError(
-            ERROR.QUERY_IS_TOO_LARGE,
-            `The body is larger than the ${this.#bodyBytesMax} bytes accepted: send smaller blocks.`,
-          );
-        }
+        this.#checkSize(byteCount);
         chunks.push(chunk);
         if (pendingBytes < WRITE_BYTES) continue;
         await writing;

@@ -1,4 +1,5 @@
 /** URL parameters of ClickHouse's HTTP interface (https://clickhouse.com/docs/interfaces/http), sorted by what they mean. */
+import { BODY_FILE_PARAMETER } from "@callchain/schemas/clickhouse/body-file.ts";
 import { EngineError, ERROR } from "../engine/errors.ts";
 
 export interface RequestParameters {
@@ -10,6 +11,8 @@ export interface RequestParameters {
   readonly compressionLevel: number;
   /** `wait_end_of_query`: the client wants its answer whole or not at all. */
   readonly isWhole: boolean;
+  /** Of an INSERT whose rows lie in the spool already: the name of their file. */
+  readonly bodyFile: string | null;
   /** Query parameters (`param_x=`), escaped by the rules of TSV as they came. */
   readonly params: ReadonlyMap<string, string>;
   readonly settings: ReadonlyMap<string, string>;
@@ -52,14 +55,16 @@ export function readParameters(search: Iterable<readonly [string, string]>): Req
     isCompressionEnabled: isOn(known.get("enable_http_compression")),
     compressionLevel: Number.isInteger(level) && level >= 1 && level <= 9 ? level : 3,
     isWhole: isOn(known.get("wait_end_of_query")),
+    bodyFile: known.get(BODY_FILE_PARAMETER) ?? null,
     params,
     settings,
   };
 }
 
-const KNOWN: ReadonlySet<string> = new Set(
-  "query query_id database default_format enable_http_compression wait_end_of_query".split(" "),
-);
+const KNOWN: ReadonlySet<string> = new Set([
+  ..."query query_id database default_format enable_http_compression wait_end_of_query".split(" "),
+  BODY_FILE_PARAMETER,
+]);
 
 function isOn(value: string | undefined): boolean {
   return value === "1" || value === "true";

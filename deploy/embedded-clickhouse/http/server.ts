@@ -93,7 +93,8 @@ async function answerStatement(engine: Engine, request: IncomingMessage, respons
     version: engine.version,
     gzipLevel: acceptsGzip(request, parameters) ? parameters.compressionLevel : null,
   };
-  await dispatch({ engine, response, statement, context, answerHead, head, body, isInUrl, isWhole: parameters.isWhole });
+  const { isWhole, bodyFile } = parameters;
+  await dispatch({ engine, response, statement, context, answerHead, head, body, isInUrl, isWhole, bodyFile });
 }
 
 interface Job {
@@ -108,6 +109,8 @@ interface Job {
   readonly isInUrl: boolean;
   /** The answer is wanted whole or not at all. */
   readonly isWhole: boolean;
+  /** The rows are in this file of the spool, and none in the body. */
+  readonly bodyFile: string | null;
 }
 
 async function dispatch(job: Job): Promise<void> {
@@ -162,11 +165,11 @@ function classOf(kind: "select" | "question" | "kill" | "insert_select" | "chang
 }
 
 async function insertRows(job: Job, statement: Statement & { kind: "insert_data" | "insert_input" }): Promise<void> {
-  const { engine, head, body, isInUrl } = job;
+  const { engine, head, body, isInUrl, bodyFile } = job;
   const inline = head.subarray(statement.dataAt);
   const first = isInUrl ? Buffer.concat([inline, body.head]) : inline;
   const context = isValues(statement.format) ? withCheckedValues(job.context, first, body.isWhole) : job.context;
-  const file = await engine.spool.write(first, body.rest);
+  const file = bodyFile === null ? await engine.spool.write(first, body.rest) : await engine.spool.find(bodyFile);
   try {
     const text = (start: number, end: number): string => head.toString("utf8", start, end);
     const path = stringLiteral(file.path);
