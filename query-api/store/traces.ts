@@ -6,6 +6,7 @@ import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { asksForAnyScope, asksForTraces, compileQuery, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
+import { isServiceName } from "../search/compile-attribute.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
@@ -37,6 +38,11 @@ const FIND_TIMEOUT_MS = 8_000;
 const SECOND_LOOK_TIMEOUT_MS = 4_000;
 /** Spans asked for per trace wanted before the exact, dearer statement takes over. Newest first, most of a trace's spans come together. */
 const SPANS_PER_TRACE: Readonly<Record<TraceSort, number>> = { newest: 20, slowest: 6 };
+/**
+ * Newest first stops as soon as it has its spans. Where few match it is asked for few at first, so that it looks through little; where
+ * they turn out to be many of few traces, for more.
+ */
+const SPANS_PER_TRACE_AT_FIRST = 2;
 /** Newest first by attributes: each span of a rare value is a granule of attributes to unpack, so hardly more than the traces wanted. */
 const SPANS_TO_SPARE = 4;
 
@@ -170,17 +176,18 @@ async function findKeysIn(
   const order = `ORDER BY ${KEY_SQL[question.sort]} DESC`;
   let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", keys: new Set(), untilNano: question.range.to };
   const bringsSpans = !isTold && question.sort === "newest";
-  const spanCountMax = bringsSpans ? wanted + SPANS_TO_SPARE : wanted * SPANS_PER_TRACE[question.sort];
   const columns = bringsSpans ? `, ${SPAN_KEY_SQL}` : "";
-  const spans = await ask(`${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`, params);
-  const isAll = spans.length < spanCountMax;
-  const last = spans.at(-1)?.key;
-  if (bringsSpans) {
-    const keys = new Set(spans.filter(isSpan).map((row) => spanKeyOf(row.id, row.key, row)));
-    matching = { kind: "seen", keys, untilNano: isAll ? null : BigInt(last ?? 0) };
+  for (const spanCountMax of chooseSpanCounts(question, wanted)) {
+    const spans = await ask(`${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`, params);
+    const isAll = spans.length < spanCountMax;
+    const last = spans.at(-1)?.key;
+    if (bringsSpans) {
+      const keys = new Set(spans.filter(isSpan).map((row) => spanKeyOf(row.id, row.key, row)));
+      matching = { kind: "seen", keys, untilNano: isAll ? null : BigInt(last ?? 0) };
+    }
+    const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
+    if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
   }
-  const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
-  if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
   // Few traces hold the best spans: the server keeps one span of each. One more than wanted shows whether the last place is contested.
   const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted + 1}`, params);
   const boundary = traces[wanted - 1]?.key;
@@ -194,6 +201,23 @@ async function findKeysIn(
   });
   const above = traces.filter(({ key }) => key !== boundary);
   return { keys: rankKeys([...above, ...tied]).slice(0, wanted), matching, scans };
+}
+
+/** How many spans to ask for, in turn. */
+function chooseSpanCounts({ sort, query }: SpanQuestion, wanted: number): number[] {
+  const most = wanted * SPANS_PER_TRACE[sort];
+  if (sort === "slowest" || isBroad(query)) return [most];
+  return [readsCoreColumns(query) ? wanted * SPANS_PER_TRACE_AT_FIRST : wanted + SPANS_TO_SPARE, most];
+}
+
+/** Everything, or all of a service: matches are many and everywhere. */
+function isBroad({ expression }: Query): boolean {
+  if (expression === null) return true;
+  return (
+    expression.kind === "compare" &&
+    expression.field.kind === "attribute" &&
+    isServiceName(expression.field.scope, expression.field.key)
+  );
 }
 
 function isSpan(row: FoundRow): row is KeyRow & SpanKeyRow {
