@@ -169,6 +169,8 @@ async function insertRows(job: Job, statement: Statement & { kind: "insert_data"
   const inline = head.subarray(statement.dataAt);
   const first = isInUrl ? Buffer.concat([inline, body.head]) : inline;
   const context = isValues(statement.format) ? withCheckedValues(job.context, first, body.isWhole) : job.context;
+  if (bodyFile !== null && (first.length > 0 || !body.isWhole))
+    throw new EngineError(ERROR.BAD_ARGUMENTS, "The rows are in a file or in the body, not in both.");
   const file = bodyFile === null ? await engine.spool.write(first, body.rest) : await engine.spool.find(bodyFile);
   try {
     const text = (start: number, end: number): string => head.toString("utf8", start, end);
