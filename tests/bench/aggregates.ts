@@ -42,7 +42,7 @@ async function fill(stack: QueryStack, spanCount: number): Promise<void> {
 }
 
 /** Until the rollups hold every span; resolves with the milliseconds that took, rests between steps included. */
-async function countAll(stack: QueryStack): Promise<number> {
+export async function countAll(stack: QueryStack): Promise<number> {
   const startedMs = performance.now();
   const metrics = new Registry();
   const builder = startRollupBuilder({

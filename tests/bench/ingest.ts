@@ -1,11 +1,14 @@
 /**
  * `npm run bench -- ingest`: the all-in-one with receivers, log, writer, engine and its merges on one pinned core, the sender on
- * another. What counts is spans acknowledged and later found by query; the clock runs until the last of them is found. With `--peers`
- * beside other systems: ingest-peers.ts.
+ * another. What counts is spans acknowledged and later found by query; the clock runs until the last of them is found.
+ * `[seconds] [name of a run] [--cpu-prof DIR]`: a profile of the receivers and the writer, which takes some CPU itself. With `--peers` beside
+ * other systems: ingest-peers.ts.
  */
+import { parseArgs } from "node:util";
 import { createClient } from "@clickhouse/client";
 import type { ClickHouseClient } from "@clickhouse/client";
 import { makeTempDir, removeDir, startCallchain } from "../support/process.ts";
+import { formatProfiles } from "./cpu-profile.ts";
 import { runIngestPeers } from "./ingest-peers.ts";
 import type { LoadOptions } from "./load.ts";
 import { startLoad } from "./peers/load-process.ts";
@@ -74,9 +77,9 @@ async function measureSearchable(otlpHttpUrl: string, queryUrl: string): Promise
 }
 
 /** One run on a fresh directory. */
-export async function benchIngest(name: string, load: Omit<LoadOptions, "url">): Promise<IngestFigures> {
+async function benchIngest(name: string, load: Omit<LoadOptions, "url">, nodeArgs: readonly string[]): Promise<IngestFigures> {
   const dataDir = makeTempDir();
-  const callchain = await startCallchain(dataDir);
+  const callchain = await startCallchain(dataDir, [], nodeArgs);
   const client = createClient({ url: callchain.engineUrl });
   try {
     const pids = familyOf(callchain.child.pid ?? 0);
@@ -155,18 +158,26 @@ export async function runIngestBench(args: readonly string[]): Promise<void> {
     await runIngestPeers(args.filter((argument) => argument !== "--peers"));
     return;
   }
-  const seconds = Number(args[0] ?? 60);
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { "cpu-prof": { type: "string" } },
+  });
+  const profileDir = values["cpu-prof"];
+  const nodeArgs = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
+  const seconds = Number(positionals[0] ?? 60);
   const runs: (readonly [string, Omit<LoadOptions, "url">])[] = [
     ["HTTP, 512 spans", { protocol: "http", spansPerRequest: 512, seconds, connections: 8 }],
     ["gRPC, 512 spans", { protocol: "grpc", spansPerRequest: 512, seconds, connections: 8 }],
     ["HTTP, 20 spans", { protocol: "http", spansPerRequest: 20, seconds, connections: 32 }],
   ];
-  const only = args[1];
+  const only = positionals[1];
   const rows: IngestFigures[] = [];
   for (const [name, load] of runs) {
     if (only !== undefined && !name.includes(only)) continue;
-    rows.push(await benchIngest(name, load));
+    rows.push(await benchIngest(name, load, nodeArgs));
     process.stdout.write(`${formatIngest(rows.slice(-1))}\n\n`);
   }
   process.stdout.write(`${formatIngest(rows)}\n`);
+  if (profileDir !== undefined) process.stdout.write(`\n${formatProfiles(profileDir)}\n`);
 }

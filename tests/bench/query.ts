@@ -1,8 +1,8 @@
 /**
  * The questions of the design's targets over a filled store, through the REST API: `npm run bench -- query [spans] [directory]
- * [--beside SPANS_PER_SECOND] [--out DIR]`; a directory is filled once and kept, so that one corpus serves many measurements. The corpus
- * goes through the transcoder into the embedded engine; every question is asked with other values each time, so that no cache of answers
- * can flatter. With `--peers` beside other systems: query-peers.ts.
+ * [--beside SPANS_PER_SECOND] [--only TEXT] [--out DIR]`; a directory is filled once and kept, so that one corpus serves many measurements.
+ * The corpus goes through the transcoder into the embedded engine and is counted into the rollups; every question is asked with other
+ * values each time, so that no cache of answers can flatter. With `--peers` beside other systems: query-peers.ts.
  */
 import { parseArgs } from "node:util";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
@@ -10,6 +10,7 @@ import { unixNano } from "@callchain/schemas/span/time.ts";
 import { z } from "zod";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { buildSpan, spanIdOf, storeRequests, storeSpans, traceIdOf } from "../support/store-spans.ts";
+import { countAll } from "./aggregates.ts";
 import { SERVICE_COUNT, corpusRequests, corpusServiceName } from "./corpus.ts";
 import { cpuSecondsOf } from "./proc.ts";
 import { runQueryPeers } from "./query-peers.ts";
@@ -112,7 +113,11 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { beside: { type: "string", default: "0" }, out: { type: "string", default: "bench-results" } },
+    options: {
+      beside: { type: "string", default: "0" },
+      only: { type: "string", default: "" },
+      out: { type: "string", default: "bench-results" },
+    },
   });
   const spanCount = Number(positionals[0] ?? 5_000_000);
   const beside = Number(values.beside);
@@ -125,11 +130,13 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
       await fillLargeTrace(stack, 1_000, 1_000);
       await fillLargeTrace(stack, 100_000, 100_000);
     }
+    await countAll(stack);
     const first = { from: DAY_FROM_NANO, to: DAY_FROM_NANO + DAY_NANO / 3n, limit: 200 };
     const found = TraceSearchAnswer.parse((await stack.ask("/traces", first)).body);
     const storing = beside > 0 ? storeBeside(stack, beside, end.signal) : Promise.resolve();
     const runs: OwnRun[] = [];
-    for (const question of ownQuestions(found.traces.map(({ traceId }) => traceId))) {
+    const questions = ownQuestions(found.traces.map(({ traceId }) => traceId));
+    for (const question of questions.filter(({ name }) => name.includes(values.only))) {
       runs.push(await measure(stack, question, spanCount, beside));
       process.stderr.write(`${formatOwn(runs.slice(-1)).split("\n").at(-1)}\n`);
     }

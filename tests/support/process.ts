@@ -59,10 +59,13 @@ export async function runCli(
 }
 
 /** Starts the all-in-one and resolves when it says that it is ready. Rejects with its output where it ends before that. */
-export async function startCallchain(dataDir: string, args: readonly string[] = []): Promise<CallchainProcess> {
-  return watchCallchain(
-    spawn(process.execPath, [CLI, "--data-dir", dataDir, ...FREE_PORTS, ...args], { stdio: ["ignore", "pipe", "pipe"] }),
-  );
+export async function startCallchain(
+  dataDir: string,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+): Promise<CallchainProcess> {
+  const command = [...nodeArgs, CLI, "--data-dir", dataDir, ...FREE_PORTS, ...args];
+  return watchCallchain(spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"] }));
 }
 
 /** Waits until a started all-in-one prints its addresses. */
