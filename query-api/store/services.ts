@@ -13,7 +13,10 @@ import type { PointFigures, SpanFigures } from "./span-figures.ts";
 import { countPoints } from "./steps.ts";
 
 const MINUTE_NANO = 60n * NANO_PER_SECOND;
+const HOUR_NANO = 60n * MINUTE_NANO;
 const SPARKLINE_POINT_COUNT = 60n;
+/** From this length on a sparkline has whole hours, which the rollups hold: a tenth of the rows of its minutes. */
+const SPARKLINE_BY_HOUR_NANO = 24n * HOUR_NANO;
 const SERVICE_COUNT_MAX = 2_000;
 const SPAN_NAME_COUNT_MAX = 200;
 const VALUE_COUNT_MAX = 100;
@@ -51,10 +54,11 @@ async function readServices(
 
 const EVERYTHING: Query = { expression: null };
 
-/** The shortest step of whole minutes, or of a round part of one, that cuts the range into at most 60 equal parts. */
+/** The shortest step of whole minutes, or of a round part of one, that cuts the range into at most 60 equal parts; of a day and more, of hours. */
 function sparklineStepNano({ from, to }: TimeRange): bigint {
   const stepNano = (to - from + SPARKLINE_POINT_COUNT - 1n) / SPARKLINE_POINT_COUNT;
-  return stepNano <= MINUTE_NANO ? stepNano : ((stepNano + MINUTE_NANO - 1n) / MINUTE_NANO) * MINUTE_NANO;
+  const unitNano = to - from >= SPARKLINE_BY_HOUR_NANO ? HOUR_NANO : MINUTE_NANO;
+  return stepNano <= MINUTE_NANO ? stepNano : ((stepNano + unitNano - 1n) / unitNano) * unitNano;
 }
 
 /**
