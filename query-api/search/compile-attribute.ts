@@ -5,6 +5,7 @@
  */
 import { spanAttributeInSql } from "@callchain/schemas/clickhouse/search-sql.ts";
 import { compileText, type Bindings } from "./bindings.ts";
+import { canonicalKey } from "./canonical-key.ts";
 import { attributeNames } from "./conventions.ts";
 import type { AttributeScope, Comparison, Literal } from "./query.ts";
 
@@ -113,11 +114,6 @@ function compileResource(wanted: Wanted): string[] {
   if (names.length === 0) return [];
   const all = `SELECT DISTINCT resource FROM spans WHERE ${traceScope} LIMIT ${RESOURCE_COUNT_MAX}`;
   return [`resource IN (SELECT resource FROM (${all}) WHERE ${anyOf(compileJson("resource", { ...wanted, names }))})`];
-}
-
-/** Canonical JSON doubles the "$" of a key that begins with one; single ones are its own marks. */
-function canonicalKey(key: string): string {
-  return key.startsWith("$") ? `$${key}` : key;
 }
 
 /** Attributes of the canonical JSON text in `subject`, the SQL of a string. */

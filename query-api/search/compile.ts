@@ -5,12 +5,20 @@
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { Bindings, compileText } from "./bindings.ts";
 import { compileAttribute, isServiceName, type CompileContext } from "./compile-attribute.ts";
-import { NO_PARENT, compileTraceFigures, isTraceFigure, splitFigures, type TraceFigure } from "./compile-trace.ts";
+import { compileCalculation } from "./compile-operand.ts";
 import {
+  NO_PARENT,
+  compileChildCount,
+  compileTraceFigures,
+  isTraceFigure,
+  splitFigures,
+  type TraceFigure,
+} from "./compile-trace.ts";
+import {
+  listFields,
   unreachable,
   type Comparison,
   type Expression,
-  type Field,
   type IntrinsicName,
   type Literal,
   type Query,
@@ -41,24 +49,22 @@ export function compileQuery(query: Query, options: CompileOptions = {}): Compil
 
 /** Whether some attribute may be the span's or the resource's: then it pays to know the resources' keys first. */
 export function asksForAnyScope(query: Query): boolean {
-  return listFields(query).some((field) => field.kind === "attribute" && field.scope === "any");
+  return listFields(query.expression).some((field) => field.kind === "attribute" && field.scope === "any");
 }
 
-/** Whether traces as a whole are asked for: then every trace in the scope has to be read. */
+/** Whether other spans of the trace are asked for: then every trace in the scope has to be read. */
 export function asksForTraces(query: Query): boolean {
-  return listFields(query).some((field) => field.kind === "intrinsic" && isTraceFigure(field.name));
-}
-
-function listFields({ expression }: Query): Field[] {
-  const within = (item: Expression): Field[] =>
-    item.kind === "compare" ? [item.field] : item.kind === "not" ? within(item.item) : item.items.flatMap(within);
-  return expression === null ? [] : within(expression);
+  return listFields(query.expression).some(
+    (field) => field.kind === "intrinsic" && (isTraceFigure(field.name) || field.name === "span:childCount"),
+  );
 }
 
 /** Whether the condition can be evaluated on spans at hand for next to nothing: no attributes, no events, no sub-selects. */
 export function readsCoreColumns({ expression }: Query): boolean {
   const within = (item: Expression): boolean => {
     if (item.kind === "not") return within(item.item);
+    if (item.kind === "calculate")
+      return listFields(item).every((field) => field.kind === "intrinsic" && CORE_INTRINSICS.has(field.name));
     if (item.kind !== "compare") return item.items.every(within);
     const { field, literal } = item;
     if (field.kind === "intrinsic") return CORE_INTRINSICS.has(field.name);
@@ -91,6 +97,8 @@ function compileExpression(expression: Expression, context: CompileContext): str
     }
     case "not":
       return `NOT (${compileExpression(expression.item, context)})`;
+    case "calculate":
+      return compileCalculation(expression, context);
     case "compare": {
       const { field, comparison, literal } = expression;
       if (field.kind === "attribute") return compileAttribute(field.scope, field.key, comparison, literal, context);
@@ -107,8 +115,9 @@ function compileIntrinsic(
   name: Exclude<IntrinsicName, TraceFigure>,
   comparison: Comparison,
   literal: Literal,
-  { bindings, traceScope }: CompileContext,
+  context: CompileContext,
 ): string {
+  const { bindings, traceScope } = context;
   const text = (subject: string): string =>
     compileText(subject, comparison, literal.type === "string" ? literal.value : "", bindings);
   const ofRoot = (column: string): string =>
@@ -118,8 +127,10 @@ function compileIntrinsic(
       return text("name");
     case "statusMessage":
       return text("status_message");
-    case "duration":
-      return `duration_nano ${comparison} ${bindings.bind("UInt64", literal.type === "duration" ? literal.value : 0n)}`;
+    case "duration": {
+      const nano = literal.type === "duration" ? literal.value : 0n;
+      return `duration_nano ${comparison} ${bindings.bind(nano < 0n ? "Int64" : "UInt64", nano)}`;
+    }
     case "status":
       return `status ${comparison} ${literal.type === "status" ? STATUS_CODES.indexOf(literal.value) : 0}`;
     case "kind":
@@ -146,6 +157,8 @@ function compileIntrinsic(
       return literal.type === "nil"
         ? `parent_span_id ${comparison} ${NO_PARENT}`
         : compileId("parent_span_id", 8, comparison, literal, bindings);
+    case "span:childCount":
+      return compileChildCount(comparison, literal, context);
     case "link:traceID":
       return `arrayExists(item -> ${compileId("item", 16, comparison, literal, bindings)}, link_trace_id)`;
     case "link:spanID":

@@ -1,8 +1,8 @@
 /** What a TraceQL query finds among the spans of one trace. Pure: positions in, positions out. */
-import type { Plan } from "./plan.ts";
-import { fieldNumber, filterNumber } from "./plan.ts";
-import { unreachable, type Comparison, type Expression, type Literal } from "./query.ts";
-import { RELATIONS, type Relation, type Spanset, type Stage, type TraceQuery } from "./trace-query.ts";
+import { calculate } from "./arithmetic.ts";
+import { fieldNumber, filterNumber, operandNumber, type Plan } from "./plan.ts";
+import { unreachable, type Comparison, type Expression } from "./query.ts";
+import { RELATIONS, type Relation, type ScalarLeaf, type Spanset, type Stage, type TraceQuery } from "./trace-query.ts";
 
 /** The spans of one trace by position, copies left out. */
 export interface TraceSpans {
@@ -13,8 +13,8 @@ export interface TraceSpans {
   readonly family: Int32Array;
   /** Whether a condition of the plan holds for a span. */
   readonly holds: (filter: number, at: number) => boolean;
-  /** A numeric field of the plan, NaN where the span has none. */
-  readonly number: (field: number, at: number) => number;
+  /** A number of the plan, NaN where the span has none. */
+  readonly number: (number: number, at: number) => number;
   /** A group field of the plan. */
   readonly text: (field: number, at: number) => string | null;
 }
@@ -204,11 +204,22 @@ class Evaluation {
     return [...parts.values()];
   }
 
-  #aggregateHolds({ aggregate, field, comparison, literal }: Stage & { kind: "aggregate" }, spans: readonly number[]): boolean {
-    if (aggregate === "count") return compareNumbers(spans.length, comparison, literal);
-    const number = field === null ? -1 : fieldNumber(this.#plan.numbers, field);
+  /** False where there is no span to aggregate. */
+  #aggregateHolds({ left, comparison, right }: Stage & { kind: "aggregate" }, spans: readonly number[]): boolean {
+    const numberOf = (leaf: ScalarLeaf): number => this.#scalar(leaf, spans);
+    return compareNumbers(calculate(left, numberOf), comparison, calculate(right, numberOf));
+  }
+
+  #scalar(leaf: ScalarLeaf, spans: readonly number[]): number {
+    if (leaf.kind === "literal") {
+      const { literal } = leaf;
+      const isNumber = literal.type === "int" || literal.type === "duration" || literal.type === "double";
+      return isNumber ? Number(literal.value) : Number.NaN;
+    }
+    if (leaf.operand === null) return spans.length;
+    const number = operandNumber(this.#plan.numbers, leaf.operand);
     const values = spans.map((at) => this.#trace.number(number, at)).filter((value) => !Number.isNaN(value));
-    if (values.length === 0) return false;
+    if (values.length === 0) return Number.NaN;
     let total = 0;
     let [least, most] = [Infinity, -Infinity];
     for (const value of values) {
@@ -216,8 +227,8 @@ class Evaluation {
       least = Math.min(least, value);
       most = Math.max(most, value);
     }
-    const results = { sum: total, avg: total / values.length, min: least, max: most };
-    return compareNumbers(results[aggregate], comparison, literal);
+    const results = { count: values.length, sum: total, avg: total / values.length, min: least, max: most };
+    return results[leaf.aggregate];
   }
 }
 
@@ -237,23 +248,21 @@ function positionsOf(set: SpanSet): number[] {
   return positions;
 }
 
-/** Exact as long as the numbers are below 2^53, as durations are up to 104 days. */
-function compareNumbers(value: number, comparison: Comparison, literal: Literal): boolean {
-  const isNumber = literal.type === "int" || literal.type === "duration" || literal.type === "double";
-  const limit = isNumber ? Number(literal.value) : Number.NaN;
+/** NaN compares with nothing. Exact as long as the numbers are below 2^53, as durations are up to 104 days. */
+function compareNumbers(left: number, comparison: Comparison, right: number): boolean {
   switch (comparison) {
     case "=":
-      return value === limit;
+      return left === right;
     case "!=":
-      return value !== limit;
+      return left !== right && !Number.isNaN(left) && !Number.isNaN(right);
     case ">":
-      return value > limit;
+      return left > right;
     case ">=":
-      return value >= limit;
+      return left >= right;
     case "<":
-      return value < limit;
+      return left < right;
     case "<=":
-      return value <= limit;
+      return left <= right;
     default:
       return false;
   }

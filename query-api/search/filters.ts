@@ -1,7 +1,7 @@
 /** The structured filters of the REST API (`service`, `name`, `attribute=key=value`, ...) as a query, joined with `q` by `&&`. */
 import type { StatusCode } from "@callchain/schemas/span/span.ts";
 import { untypedMeanings } from "./comparison.ts";
-import { parseField } from "./parse-expression.ts";
+import { parseField } from "./parse-field.ts";
 import {
   attribute,
   compare,

@@ -1,4 +1,8 @@
-/** Tokens of the query language. */
+/**
+ * Tokens of the query language. Outside of braces words are as people type them, with dashes, slashes and stars. From the first brace or
+ * stage on it is TraceQL: there `+ - * / % ^` are operators, while the name of an attribute goes on up to white space, a bracket or a
+ * comparison: `span.a-b` is one attribute, `span.a - .b` a difference of two.
+ */
 import { InvalidError } from "@callchain/schemas/span/errors.ts";
 import { QUERY_CHARS_MAX } from "./query.ts";
 
@@ -36,6 +40,11 @@ export function describeToken(token: Token): string {
 const SPACE = /\s/;
 const OPERATOR = /&&|\|\||>=|<=|=~|!=|[!&]?(?:>>|<<)|[!&][<>~]|>|<|[={}()!|,~]/y;
 const WORD = /[^\s{}()=<>!|,&~"`]+/y;
+/** Within TraceQL, in this order. */
+const ARITHMETIC = /[-+*/%^]/y;
+const NUMBER = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?:[\p{L}\p{N}_.]+)?/uy;
+const ATTRIBUTE = /(?:[\p{L}_]+)?\.[^\s{}()=<>!|,&~"`^]*/uy;
+const NAME = /[\p{L}_][\p{L}\p{N}_]*(?::[\p{L}\p{N}_]+)?/uy;
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["n", "\n"],
   ["t", "\t"],
@@ -53,6 +62,7 @@ export function readTokens(text: string): Token[] {
     throw new QueryError(QUERY_CHARS_MAX, "more", `at most ${QUERY_CHARS_MAX} characters`);
   }
   const tokens: Token[] = [];
+  let isTraceQl = false;
   let at = 0;
   while (at < text.length) {
     const char = text.charAt(at);
@@ -60,7 +70,8 @@ export function readTokens(text: string): Token[] {
       at += 1;
       continue;
     }
-    const token = readToken(text, at, char);
+    const token = readToken(text, at, char, isTraceQl);
+    isTraceQl ||= token.kind === "operator" && (token.text === "{" || token.text === "|");
     tokens.push(token);
     at += token.source.length;
   }
@@ -68,23 +79,26 @@ export function readTokens(text: string): Token[] {
   return tokens;
 }
 
-function readToken(text: string, at: number, char: string): Token {
+function readToken(text: string, at: number, char: string, isTraceQl: boolean): Token {
   if (char === '"' || char === "`") {
     const { value, end } = char === '"' ? readQuoted(text, at) : readRaw(text, at);
     return { kind: "string", text: value, at, source: text.slice(at, end), quotedFrom: -1 };
   }
-  OPERATOR.lastIndex = at;
-  const operator = OPERATOR.exec(text);
-  if (operator !== null) return { kind: "operator", text: operator[0], at, source: operator[0], quotedFrom: -1 };
-  return readWord(text, at);
+  const operator = matchAt(OPERATOR, text, at) ?? (isTraceQl ? matchAt(ARITHMETIC, text, at) : undefined);
+  if (operator !== undefined) return { kind: "operator", text: operator, at, source: operator, quotedFrom: -1 };
+  return readWord(text, at, isTraceQl ? [NUMBER, ATTRIBUTE, NAME, WORD] : [WORD]);
 }
 
-function readWord(text: string, at: number): Token {
-  WORD.lastIndex = at;
-  const match = WORD.exec(text);
-  if (match === null)
+function matchAt(pattern: RegExp, text: string, at: number): string | undefined {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0];
+}
+
+function readWord(text: string, at: number, patterns: readonly RegExp[]): Token {
+  let plain: string | undefined;
+  for (const pattern of patterns) plain ??= matchAt(pattern, text, at);
+  if (plain === undefined)
     throw new QueryError(at, JSON.stringify(text.charAt(at)), "a field, a value or an operator such as && or ||");
-  const plain = match[0];
   const end = at + plain.length;
   if (!plain.endsWith(".") || text.charAt(end) !== '"') return { kind: "word", text: plain, at, source: plain, quotedFrom: -1 };
   const quoted = readQuoted(text, end);

@@ -26,6 +26,14 @@ describe("TraceQL", () => {
     ["status=error | count() = 1", "{ status = error } | count() = 1"],
     ["{ trace:complete && trace:spanCount > 10 }", "{ trace:complete = true && trace:spanCount > 10 }"],
     ["{ event:timeSinceStart > 2ms }", "{ event:timeSinceStart > 2ms }"],
+    ["{ } | max(duration) > 3 * avg(duration)", "{ } | max(duration) > 3 * avg(duration)"],
+    ["{ } | sum(.a - .b)/count()>= 2|count()+1=3", "{ } | sum(.a - .b) / count() >= 2 | count() + 1 = 3"],
+    ["{ } | (count() - 1) * -2 < -5", "{ } | (count() - 1) * (-2) < -5"],
+    ["{ } | 2 < count()", "{ } | 2 < count()"],
+    [
+      "{ } | select(duration, span:id, event.x, trace:complete, rootName, childCount)",
+      "{ } | select(duration, span:id, event.x, trace:complete, rootName, span:childCount)",
+    ],
   ];
   for (const [text, understood] of readings) {
     it(`reads ${text === "" ? "nothing" : text}`, () => {
@@ -40,6 +48,11 @@ describe("TraceQL", () => {
     ["{ } | count() >", 15, /found the end, expected a number/],
     ["{ } | count( > 1", 13, /expected a closing \)/],
     ["{ } | avg(name) > 1", 10, /expected duration, or an attribute/],
+    ["{ } | avg(event.x + 1) > 1", 10, /expected duration, or an attribute/],
+    ["{ } | max(duration) > name", 22, /expected a number, a duration, or one of count\(\)/],
+    ["{ } | count() > 5ms", 16, /expected a number/],
+    ["{ } | max(duration) 5", 20, /one of = != > </],
+    ["{ } | (count() > 2", 15, /a closing \)/],
     ["{ } | avg(duration) > 1", 22, /expected a duration with its unit/],
     ["{ } | max(.a) =~ 1", 14, /one of = != > </],
     ["{ } | by(duration)", 9, /expected an attribute of the span or the resource, or one of name/],
@@ -128,6 +141,11 @@ describe("TraceQL over time", () => {
     ["{ .a } | { .b } | count_over_time()by(name,.c)", "{ .a = true && .b = true } | count_over_time() by(name, .c)"],
     ["{ } | quantile_over_time(duration, .5,0.99, 1)", "{ } | quantile_over_time(duration, 0.5, 0.99, 1)"],
     ["{ } | histogram_over_time(span.size)", "{ } | histogram_over_time(span.size)"],
+    ["{ } | avg_over_time(duration/2 + .x)", "{ } | avg_over_time((duration / 2) + .x)"],
+    ["{ } | rate() by(name) > 10 | topk(5) | bottomk(2) < 1e3", "{ } | rate() by(name) > 10 | topk(5) | bottomk(2) < 1000.0"],
+    ["{ } | max_over_time(duration)>1s", "{ } | max_over_time(duration) > 1s"],
+    ["{ .a } | compare({status=error})", "{ .a = true } | compare({ status = error }, 10)"],
+    ["{ } | compare({ }, 5, 10, 20)", "{ } | compare({ }, 5, 10, 20)"],
   ];
   for (const [text, understood] of readings) {
     it(`reads ${text}`, () => assert.equal(formatSeriesQuery(parseSeriesQuery(text)), understood));
@@ -142,7 +160,16 @@ describe("TraceQL over time", () => {
     ["{ } | quantile_over_time(duration)", 33, /a comma and a quantile/],
     ["{ } | quantile_over_time(duration, 99)", 35, /from 0 to 1/],
     [`{ } | quantile_over_time(duration${", .5".repeat(11)})`, 73, /at most 10 quantiles/],
-    ["{ } | rate() | rate()", 13, /by\(\.\.\.\) or the end/],
+    ["{ } | rate() | rate()", 15, /expected topk\(\) or bottomk\(\)/],
+    ["{ } | rate() 5", 13, /by\(\.\.\.\), one of = != .*\| and topk\(\) or bottomk\(\), or the end/],
+    ["{ } | rate() > 5ms", 15, /a number/],
+    ["{ } | max_over_time(duration) > 5", 32, /a duration/],
+    ["{ } | rate() | topk(0)", 20, /a whole number from 1 to 100/],
+    ["{ } | rate() | topk(101)", 20, /a whole number from 1 to 100/],
+    ["{ } | compare(5)", 14, /the selection, one spanset/],
+    ["{ } | compare({ }, 5, 20, 10)", 26, /a time after the selection's start/],
+    ["{ } | compare({ }, 5, now)", 22, /Unix nanoseconds/],
+    ["{ } | compare({ }, 5) by(name)", 22, /the end/],
     ["{ } | rate() by(duration)", 16, /an attribute of the span or the resource, or one of/],
   ];
   for (const [text, at, message] of faults) {

@@ -2,8 +2,18 @@
  * What a TraceQL query needs of the database before anything is related in memory: its distinct conditions on spans by number, which
  * of them a span that is found must meet, and which of them a trace must hold.
  */
-import { formatField, formatQuery, type Expression, type GroupField, type Query } from "./query.ts";
-import type { NumericField, Spanset, Stage, TraceQuery } from "./trace-query.ts";
+import { listLeaves } from "./arithmetic.ts";
+import {
+  formatField,
+  formatOperand,
+  formatQuery,
+  type Expression,
+  type Field,
+  type GroupField,
+  type Operand,
+  type Query,
+} from "./query.ts";
+import type { Spanset, Stage, TraceQuery } from "./trace-query.ts";
 
 /** Conditions by number, joined. No items: always. */
 export type Formula =
@@ -22,10 +32,10 @@ export interface Plan {
   readonly needed: Formula;
   /** Ancestors are asked for: spans that meet no condition may stand between those that do. */
   readonly needsAllSpans: boolean;
-  /** Distinct fields of aggregates, of by() and of select(). */
-  readonly numbers: readonly NumericField[];
+  /** What is distinct of aggregates, of by() and of select(). */
+  readonly numbers: readonly Operand[];
   readonly groupFields: readonly GroupField[];
-  readonly selected: readonly GroupField[];
+  readonly selected: readonly Field[];
   /** What the values of the groups at the end are of. */
   readonly shownBy: readonly GroupField[];
 }
@@ -42,10 +52,7 @@ export function planQuery(query: TraceQuery): Plan {
     found: foundBy(filters, query),
     needed: neededBy(filters, query),
     needsAllSpans: asksForAncestors(query.spanset),
-    numbers: distinct(
-      stages.flatMap((stage) => (stage.kind === "aggregate" && stage.field !== null ? [stage.field] : [])),
-      (field) => (field === "duration" ? field : formatField(field)),
-    ),
+    numbers: distinct(stages.flatMap(operandsOf), formatOperand),
     groupFields: distinct(
       stages.flatMap((stage) => (stage.kind === "by" ? stage.fields : [])),
       formatField,
@@ -67,14 +74,21 @@ export function filterNumber(filters: readonly Query[], expression: Expression |
   return filters.findIndex((filter) => formatQuery(filter) === text);
 }
 
-/** Span fields by their text. */
-export function fieldNumber(fields: readonly (GroupField | "duration")[], field: GroupField | "duration"): number {
-  const text = textOf(field);
-  return fields.findIndex((other) => textOf(other) === text);
+/** Of a field of by(), by its text. */
+export function fieldNumber(fields: readonly GroupField[], field: GroupField): number {
+  return fields.findIndex((other) => formatField(other) === formatField(field));
 }
 
-function textOf(field: GroupField | "duration"): string {
-  return field === "duration" ? field : formatField(field);
+/** Of what is aggregated, by its text. */
+export function operandNumber(numbers: readonly Operand[], operand: Operand): number {
+  return numbers.findIndex((other) => formatOperand(other) === formatOperand(operand));
+}
+
+function operandsOf(stage: Stage): Operand[] {
+  if (stage.kind !== "aggregate") return [];
+  return [stage.left, stage.right]
+    .flatMap(listLeaves)
+    .flatMap((leaf) => (leaf.kind === "aggregate" && leaf.operand !== null ? [leaf.operand] : []));
 }
 
 function distinct<T>(items: readonly T[], keyOf: (item: T) => string): T[] {

@@ -4,9 +4,11 @@
  *   - a comparison with an attribute holds where the attribute is there with the literal's type and compares so; `!=` therefore wants
  *     the attribute to be there (`= nil` asks for its absence);
  *   - `.x` holds where the span's or the resource's x does; an attribute that semantic conventions renamed is looked up under all its names;
- *   - regular expressions are RE2, anchored at both ends.
+ *   - regular expressions are RE2, anchored at both ends;
+ *   - where two fields or what is calculated of them are compared, a field stands for the first value that the span has for it.
  */
 import type { SpanKind, StatusCode } from "@callchain/schemas/span/span.ts";
+import { formatArithmetic, listLeaves, type Arithmetic } from "./arithmetic.ts";
 import { formatDuration } from "./units.ts";
 
 /** "any" is the bare `.x`: span or resource. */
@@ -25,6 +27,7 @@ export const INTRINSICS = {
   kind: { type: "kind", aliases: ["span:kind"] },
   "span:id": { type: "id", aliases: [] },
   "span:parentID": { type: "id", aliases: [] },
+  "span:childCount": { type: "count", aliases: ["childCount"] },
   "trace:id": { type: "id", aliases: [] },
   traceDuration: { type: "duration", aliases: ["trace:duration"] },
   rootName: { type: "string", aliases: ["trace:rootName"] },
@@ -86,10 +89,19 @@ export type Literal =
   | { readonly type: "kind"; readonly value: SpanKind }
   | { readonly type: "nil" };
 
+export type OperandLeaf =
+  | { readonly kind: "field"; readonly field: Field }
+  | { readonly kind: "literal"; readonly literal: Literal };
+/** A value of a span: a field, a literal, or a number that is calculated of them; durations are nanoseconds then. */
+export type Operand = Arithmetic<OperandLeaf>;
+
 export type Expression =
   | { readonly kind: "and" | "or"; readonly items: readonly Expression[] }
   | { readonly kind: "not"; readonly item: Expression }
-  | { readonly kind: "compare"; readonly field: Field; readonly comparison: Comparison; readonly literal: Literal };
+  /** A field with a literal: what indexes and rollups know. */
+  | { readonly kind: "compare"; readonly field: Field; readonly comparison: Comparison; readonly literal: Literal }
+  /** Any other two operands. */
+  | { readonly kind: "calculate"; readonly left: Operand; readonly comparison: Comparison; readonly right: Operand };
 
 /** null: `{}`, every span. */
 export interface Query {
@@ -111,6 +123,25 @@ export function intrinsic(name: IntrinsicName): Field {
 
 export function compare(field: Field, comparison: Comparison, literal: Literal): Expression {
   return { kind: "compare", field, comparison, literal };
+}
+
+/** Every field that is asked for. */
+export function listFields(expression: Expression | null): Field[] {
+  if (expression === null) return [];
+  switch (expression.kind) {
+    case "compare":
+      return [expression.field];
+    case "not":
+      return listFields(expression.item);
+    case "calculate":
+      return [...fieldsIn(expression.left), ...fieldsIn(expression.right)];
+    default:
+      return expression.items.flatMap(listFields);
+  }
+}
+
+export function fieldsIn(operand: Operand): Field[] {
+  return listLeaves(operand).flatMap((leaf) => (leaf.kind === "field" ? [leaf.field] : []));
 }
 
 /** Ends a switch over a closed list: the type checker refuses it while a case is missing. */
@@ -139,6 +170,8 @@ function formatExpression(expression: Expression, isInner: boolean): string {
   switch (expression.kind) {
     case "compare":
       return `${formatField(expression.field)} ${expression.comparison} ${formatLiteral(expression.literal)}`;
+    case "calculate":
+      return `${formatOperand(expression.left)} ${expression.comparison} ${formatOperand(expression.right)}`;
     case "not":
       return `!(${formatExpression(expression.item, false)})`;
     case "and":
@@ -153,11 +186,18 @@ function formatExpression(expression: Expression, isInner: boolean): string {
   }
 }
 
+export function formatOperand(operand: Operand): string {
+  return formatArithmetic(operand, (leaf) => (leaf.kind === "field" ? formatField(leaf.field) : formatLiteral(leaf.literal)));
+}
+
 const PLAIN_KEY = /^[\p{L}\p{N}_.\-/:@$]+$/u;
 
 export function formatField(field: Field): string {
   if (field.kind === "intrinsic") return field.name;
-  const key = PLAIN_KEY.test(field.key) && !field.key.endsWith(".") ? field.key : JSON.stringify(field.key);
+  // `.5` is a number.
+  const isNumber = field.scope === "any" && /^\d/.test(field.key);
+  const isPlain = PLAIN_KEY.test(field.key) && !field.key.endsWith(".") && !isNumber;
+  const key = isPlain ? field.key : JSON.stringify(field.key);
   return `${field.scope === "any" ? "" : field.scope}.${key}`;
 }
 

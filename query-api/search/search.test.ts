@@ -25,6 +25,17 @@ describe("the query language", () => {
     ["{ .cached }", "{ .cached = true }"],
     ["{ span:parentID = nil }", "{ span:parentID = nil }"],
     ["{ span.ratio = 1.0 }", "{ span.ratio = 1.0 }"],
+    ["{ span.a > span.b }", "{ span.a > span.b }"],
+    ["{ duration>2*span.expected }", "{ duration > 2 * span.expected }"],
+    ["{ .a + .b * 2 ^ -3 ^ 2 = 1 }", "{ .a + (.b * (2 ^ (-(3 ^ 2)))) = 1 }"],
+    ["{ (.a + .b) * 2 - .c - 1 < 5ms }", "{ (((.a + .b) * 2) - .c) - 1 < 5ms }"],
+    ["{ -(-.a) % 2 = -1 && (.b || (.c) = 2) }", "{ (-(-.a)) % 2 = -1 && (.b = true || .c = 2) }"],
+    ["{ -.a ^ 2 < -2 ^ 2 }", "{ -(.a ^ 2) < -(2 ^ 2) }"],
+    ["{ span.a-b > span.a -.b }", "{ span.a-b > span.a - .b }"],
+    ['{ ."5a" = .5 }', '{ ."5a" = 0.5 }'],
+    ["{ event:name = name && childCount > 1 }", "{ event:name = name && span:childCount > 1 }"],
+    ["{ duration > -5ms && span.x > -9223372036854775808 }", "{ duration > -5ms && span.x > -9223372036854775808 }"],
+    ["{ duration > 0.5 * trace:duration }", "{ duration > 0.5 * traceDuration }"],
   ];
   for (const [text, understood] of readings) {
     it(`reads ${JSON.stringify(text)}`, () => assert.equal(read(text), understood));
@@ -54,6 +65,16 @@ describe("the query language", () => {
     ["{ span.ttl = 5s }", /attributes have no duration type/],
     ['{ trace:id = "abc" }', /32 hex digits/],
     ["{ name = nil }", /every span has name/],
+    ["{ name + 1 > 2 }", /at character 3: found "name", expected a number: name is none/],
+    ["{ .a > name * 2 }", /at character 8: found "name", expected a number: name is none/],
+    ["{ duration = name }", /at character 14: found "name", expected a number to compare with duration/],
+    ["{ .a = status }", /at character 8: found "status", expected .*status is compared with values alone/],
+    ["{ .a + 1 = nil }", /at character 12: found "nil".*compared with values alone/],
+    ["{ .a =~ .b }", /at character 9: found ".b", expected a regular expression/],
+    ["{ (.a > 1) + 1 > 2 }", /at character 4: found ".a", expected a field, a value or a number, not a condition/],
+    ["{ .a + > 2 }", /at character 8: found ">", expected a field/],
+    ["{ .a > 1 > 2 }", /at character 10: found ">", expected &&/],
+    [`{ .a > ${"-".repeat(60)}.b }`, /at most 32 levels/],
     [`${"(".repeat(60)}a`, /at most 32 levels/],
     [`{ ${Array.from({ length: 65 }, () => "span.x = 1").join(" && ")} }`, /at most 64 comparisons/],
     ["x".repeat(5000), /at most 4096 characters/],
@@ -84,6 +105,9 @@ describe("the query language", () => {
       "1e5",
       "\0",
       "\ud800",
+      ..."+-*/%^",
+      ".b",
+      "2",
     ];
     const text = fc.oneof(
       fc.string({ unit: "binary" }),
@@ -109,9 +133,25 @@ describe("the query language", () => {
       fc.constantFrom("1.5", "0.0", "1e+300", "-2.25e-7"),
     );
     const comparison = fc.constantFrom<Comparison>("=", "!=", ">", "<=");
-    const term = fc
-      .tuple(fc.constantFrom("span.", "resource.", ".", "event."), key, comparison, literal)
-      .map(([scope, name, operator, value]) => `${scope}${JSON.stringify(name)} ${operator} ${value}`);
+    const field = fc
+      .tuple(fc.constantFrom("span.", "resource.", ".", "event."), key)
+      .map(([scope, name]) => `${scope}${JSON.stringify(name)}`);
+    const { sum } = fc.letrec<{ sum: string }>((tie) => ({
+      sum: fc.oneof(
+        { maxDepth: 3 },
+        field,
+        fc.constantFrom("2", "-2", "1.5e-7", "3ms", ".5"),
+        fc
+          .tuple(tie("sum"), fc.constantFrom("+", "-", "*", "/", "%", "^"), tie("sum"))
+          .map(([a, operator, b]) => `(${a} ${operator} ${b})`),
+        fc.tuple(field, fc.constantFrom("+", "-", "*", "/", "%", "^"), field).map((parts) => parts.join(" ")),
+        tie("sum").map((inner) => `-${inner}`),
+      ),
+    }));
+    const term = fc.oneof(
+      fc.tuple(field, comparison, literal).map((parts) => parts.join(" ")),
+      fc.tuple(sum, comparison, field, sum).map(([a, operator, b, c]) => `${a} ${operator} ${b} + ${c}`),
+    );
     const { expression } = fc.letrec<{ expression: string }>((tie) => ({
       expression: fc.oneof(
         { maxDepth: 4 },
@@ -148,6 +188,14 @@ describe("the SQL of a query", () => {
           assert.ok(Object.values(params).includes(key));
         },
       ),
+    );
+    fc.assert(
+      fc.property(word, fc.constantFrom("span.", "resource.", ".", "event.", "link.", "instrumentation."), (key, scope) => {
+        const field = `${scope}${JSON.stringify(key)}`;
+        const { where, params } = compileQuery(parseQuery(`{ ${field} * 1234 != .b && ${field} = .b }`));
+        assert.ok(!where.includes(key) && !where.includes("1234"), where);
+        assert.ok(Object.values(params).includes(key));
+      }),
     );
   });
 

@@ -6,16 +6,21 @@
  * A spanset selects some spans of each trace; a trace is found where something is left at the end. Unlike Tempo, where `&&` and `||`
  * bind alike, `&&` binds tighter than `||`, and relations bind tighter than both.
  */
+import { formatArithmetic, type Arithmetic } from "./arithmetic.ts";
 import {
+  fieldsIn,
   formatField,
   formatLiteral,
+  formatOperand,
   formatQuery,
   joinQueries,
   unreachable,
   type Comparison,
   type Expression,
+  type Field,
   type GroupField,
   type Literal,
+  type Operand,
   type Query,
 } from "./query.ts";
 
@@ -46,20 +51,34 @@ export type Spanset =
 export const AGGREGATES = ["count", "avg", "max", "min", "sum"] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
 
-/** What aggregates are taken of: numbers. */
-export type NumericField = "duration" | (GroupField & { readonly kind: "attribute" });
+/** A number of a group of spans; `operand`, of each span, is null for count alone. */
+export type ScalarLeaf =
+  | { readonly kind: "aggregate"; readonly aggregate: Aggregate; readonly operand: Operand | null }
+  | { readonly kind: "literal"; readonly literal: Literal };
+export type Scalar = Arithmetic<ScalarLeaf>;
+
+/** Whether every span has the number in itself, once: what can be aggregated. */
+export function isSpanNumber(operand: Operand): boolean {
+  const isOfSpan = (field: Field): boolean =>
+    field.kind === "attribute" ? field.scope !== "event" && field.scope !== "link" : field.name === "duration";
+  const fields = fieldsIn(operand);
+  return fields.length > 0 && fields.every(isOfSpan);
+}
+
+export const SPAN_NUMBER_EXPECTED =
+  "duration, or an attribute of the span, the resource or the instrumentation, or a number calculated of them";
+
+/** The operand is the duration alone: then numbers are compared with durations. */
+export function isDuration(operand: Operand | null): boolean {
+  return operand?.kind === "leaf" && operand.leaf.kind === "field" && formatField(operand.leaf.field) === "duration";
+}
 
 export type Stage =
   | { readonly kind: "filter"; readonly expression: Expression | null }
-  /** `field` is null for count alone. A duration's literal is in nanoseconds, as are the durations aggregated. */
-  | {
-      readonly kind: "aggregate";
-      readonly aggregate: Aggregate;
-      readonly field: NumericField | null;
-      readonly comparison: Comparison;
-      readonly literal: Literal;
-    }
-  | { readonly kind: "by" | "select"; readonly fields: readonly GroupField[] }
+  /** Durations are in nanoseconds, literals and aggregates alike. */
+  | { readonly kind: "aggregate"; readonly left: Scalar; readonly comparison: Comparison; readonly right: Scalar }
+  | { readonly kind: "by"; readonly fields: readonly GroupField[] }
+  | { readonly kind: "select"; readonly fields: readonly Field[] }
   | { readonly kind: "coalesce" };
 
 export interface TraceQuery {
@@ -121,11 +140,8 @@ export function formatStage(stage: Stage): string {
   switch (stage.kind) {
     case "filter":
       return formatQuery(stage);
-    case "aggregate": {
-      const { field } = stage;
-      const call = `${stage.aggregate}(${field === null ? "" : field === "duration" ? field : formatField(field)})`;
-      return `${call} ${stage.comparison} ${formatLiteral(stage.literal)}`;
-    }
+    case "aggregate":
+      return `${formatScalar(stage.left)} ${stage.comparison} ${formatScalar(stage.right)}`;
     case "by":
     case "select":
       return `${stage.kind}(${stage.fields.map(formatField).join(", ")})`;
@@ -134,4 +150,12 @@ export function formatStage(stage: Stage): string {
     default:
       return unreachable(stage);
   }
+}
+
+function formatScalar(scalar: Scalar): string {
+  return formatArithmetic(scalar, (leaf) =>
+    leaf.kind === "literal"
+      ? formatLiteral(leaf.literal)
+      : `${leaf.aggregate}(${leaf.operand === null ? "" : formatOperand(leaf.operand)})`,
+  );
 }

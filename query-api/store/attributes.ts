@@ -6,8 +6,9 @@ import type { AttributeValuesAnswer, AttributesAnswer } from "@callchain/schemas
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { Bindings } from "../search/bindings.ts";
+import { canonicalKey } from "../search/canonical-key.ts";
 import { attributeNames } from "../search/conventions.ts";
-import { canonicalKey, compileGroupField, type GroupField } from "./group-by.ts";
+import { compileGroupField, type GroupField } from "./group-by.ts";
 import { IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
 
 /** Spans looked at for span attributes. */

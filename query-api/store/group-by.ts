@@ -1,9 +1,9 @@
 /** The value of one field of a span as SQL text, for grouping and counting. */
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import type { Bindings } from "../search/bindings.ts";
+import { canonicalKey } from "../search/canonical-key.ts";
 import { attributeNames } from "../search/conventions.ts";
-import { parseField } from "../search/parse-expression.ts";
-import type { NumericField } from "../search/trace-query.ts";
+import { parseField } from "../search/parse-field.ts";
 import { attribute, isGroupField, type Field, type GROUP_INTRINSICS, type GroupField } from "../search/query.ts";
 
 const INTRINSIC_SQL: Readonly<Record<(typeof GROUP_INTRINSICS)[number], string>> = {
@@ -64,29 +64,8 @@ function spanValues(key: string): string[] {
   ];
 }
 
-/** A key in canonical JSON: a leading "$" is doubled, see schemas/otlp/canonical-json.ts. */
-export function canonicalKey(key: string): string {
-  return key.startsWith("$") ? `$${key}` : key;
-}
-
 /** Value of a canonical JSON text as SQL of Nullable(String): a string as it stands, what else there is as JSON. */
 function resourceValue(key: string): string {
   const raw = `JSONExtractRaw(resource, ${key})`;
   return `if(startsWith(${raw}, '"'), JSONExtractString(resource, ${key}), nullIf(${raw}, ''))`;
-}
-
-/** SQL of Float64: a number of the span, or else of its resource, under any name of the attribute; NaN where there is none. */
-export function compileNumber(field: NumericField, bindings: Bindings): string {
-  if (field === "duration") return "toFloat64(duration_nano)";
-  const cases = attributeNames(field.key).flatMap((name) => {
-    const key = bindings.bind("String", name);
-    const valueIn = (map: string): string => `has(${map}.keys, ${key}), toFloat64(${map}.values[indexOf(${map}.keys, ${key})])`;
-    const jsonKey = bindings.bind("String", canonicalKey(name));
-    const ofResource = `JSONType(resource, ${jsonKey}) IN ('Int64', 'UInt64', 'Double'), JSONExtractFloat(resource, ${jsonKey})`;
-    return [
-      ...(field.scope === "resource" ? [] : [valueIn("attr_int"), valueIn("attr_double")]),
-      ...(field.scope === "span" ? [] : [ofResource]),
-    ];
-  });
-  return `multiIf(${cases.join(", ")}, nan)`;
 }

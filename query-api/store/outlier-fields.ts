@@ -6,7 +6,7 @@ import {
   compare,
   formatField,
   formatQuery,
-  type Expression,
+  listFields,
   type Field,
   type Literal,
   type Query,
@@ -21,12 +21,8 @@ export interface NamedField {
 /** The fields that the query compares, each once. */
 export function fieldsOf({ expression }: Query): NamedField[] {
   const found = new Map<string, NamedField>();
-  const visit = (item: Expression): void => {
-    if (item.kind === "not") visit(item.item);
-    else if (item.kind !== "compare") item.items.forEach(visit);
-    else found.set(formatField(item.field), { text: formatField(item.field), spellings: spellingsOf(item.field) });
-  };
-  if (expression !== null) visit(expression);
+  for (const field of listFields(expression))
+    found.set(formatField(field), { text: formatField(field), spellings: spellingsOf(field) });
   return [...found.values()];
 }
 

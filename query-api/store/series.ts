@@ -1,17 +1,24 @@
 /** TraceQL's functions over time: one figure, some quantiles or a histogram of the matching spans for each step and group. */
 import type { Series, SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { Bindings } from "../search/bindings.ts";
+import { compileNumber } from "../search/compile-operand.ts";
 import { asksForAnyScope, compileQuery } from "../search/compile.ts";
 import { formatField } from "../search/query.ts";
-import { formatSeriesQuery, type SeriesQuery } from "../search/series-query.ts";
-import { compileGroupField, compileNumber } from "./group-by.ts";
+import { formatSeriesQuery, type FigureQuery, type SeriesQuery } from "../search/series-query.ts";
+import { isDuration } from "../search/trace-query.ts";
+import { compareSpans } from "./compare.ts";
+import { compileGroupField } from "./group-by.ts";
 import { IN_RANGE, buildScan, countSpans, quantilesSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { listResourceKeys } from "./resource-keys.ts";
+import { applyStages } from "./series-stages.ts";
 import { chooseStepNano, countPoints } from "./steps.ts";
 
-export interface SeriesQuestion {
+/** Groups among which topk(), bottomk() and thresholds choose. */
+const RANKED_GROUP_COUNT_MAX = 2_000;
+
+export interface SeriesQuestion<Q extends SeriesQuery = SeriesQuery> {
   readonly range: TimeRange;
-  readonly query: SeriesQuery;
+  readonly query: Q;
   /** null: steps of a round length, 60 to 120 of them where the range allows. */
   readonly stepNano: bigint | null;
   readonly groupCountMax: number;
@@ -32,49 +39,71 @@ interface PointRow extends GroupRow {
   readonly figures: readonly (number | null)[];
 }
 
-/** The largest groups first, then their figures by step. Throws Failure "timeout" or "overloaded" at the limits in force. */
+/** Throws Failure "timeout" or "overloaded" at the limits in force. */
 export async function getSeries(question: SeriesQuestion, asking: Asking): Promise<SeriesAnswer> {
-  const startedMs = performance.now();
   const { range, query } = question;
-  const { database, signal } = asking;
   const stepNano = question.stepNano ?? chooseStepNano(range);
+  const times = Array.from({ length: countPoints(range, stepNano) }, (_, at) =>
+    ((range.from / stepNano + BigInt(at)) * stepNano).toString(),
+  );
+  const told = { fromNano: range.from.toString(), toNano: range.to.toString(), stepSeconds: Number(stepNano) / 1e9, times };
+  const answer =
+    query.kind === "compare"
+      ? { unit: "spans" as const, ...(await compareSpans(query, range, stepNano, asking)) }
+      : { unit: unitOf(query), ...(await getFigures({ ...question, query }, stepNano, asking)) };
+  return { ...told, query: formatSeriesQuery(query), ...answer };
+}
+
+/** The largest groups first, then their figures by step. */
+async function getFigures(
+  question: SeriesQuestion<FigureQuery>,
+  stepNano: bigint,
+  asking: Asking,
+): Promise<Pick<SeriesAnswer, "series" | "scan">> {
+  const startedMs = performance.now();
+  const { range, query, groupCountMax } = question;
+  const { database, signal } = asking;
+  const askedCount = query.stages.length === 0 ? groupCountMax : RANKED_GROUP_COUNT_MAX;
   const resources = asksForAnyScope(query.query) ? await listResourceKeys(range, asking) : null;
   const counted = await countSpans(range, asking);
   const sql = buildSql(query, resources?.keys, counted.count);
   const params = { ...rangeParams(range), ...sql.params };
   const groups = await database.query<GroupRow>(
-    `SELECT ${sql.by} AS by FROM spans WHERE ${sql.where} GROUP BY by ORDER BY count() DESC, by LIMIT ${question.groupCountMax + 1}`,
+    `SELECT ${sql.by} AS by FROM spans WHERE ${sql.where} GROUP BY by ORDER BY count() DESC, by LIMIT ${askedCount + 1}`,
     { params, signal },
   );
-  const shown = groups.rows.slice(0, question.groupCountMax).map(({ by }) => by);
+  const shown = groups.rows.slice(0, askedCount).map(({ by }) => by);
   const isCut = groups.rows.length > shown.length;
   const points = await database.query<PointRow>(
     `SELECT ${sql.by} AS by, intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${sql.bucket} AS bucket, ${sql.figures}
      FROM spans WHERE ${sql.where} AND has({shown:Array(String)}, by) GROUP BY by, point, bucket`,
     { params: { ...params, step: stepNano.toString(), shown }, signal },
   );
-  return {
-    fromNano: range.from.toString(),
-    toNano: range.to.toString(),
-    stepSeconds: Number(stepNano) / 1e9,
-    times: Array.from({ length: countPoints(range, stepNano) }, (_, at) =>
-      ((range.from / stepNano + BigInt(at)) * stepNano).toString(),
-    ),
-    unit: unitOf(query),
-    query: formatSeriesQuery(query),
-    series: buildSeries(query, range, stepNano, shown, points.rows),
-    scan: buildScan(
-      [...(resources === null ? [] : [resources.scan]), counted.scan, groups.scan, points.scan],
-      startedMs,
-      isCut ? [`The ${question.groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`] : [],
-    ),
-  };
+  const all = buildSeries(query, range, stepNano, shown, points.rows);
+  const kept = applyStages(all, query.stages);
+  const series = firstGroups(kept, groupCountMax);
+  const reasons = [
+    ...(isCut && query.stages.length > 0
+      ? [`Among the ${askedCount} largest groups was chosen; there are more: narrow the query.`]
+      : []),
+    ...((isCut && query.stages.length === 0) || series.length < kept.length
+      ? [`The ${groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`]
+      : []),
+  ];
+  const scans = [...(resources === null ? [] : [resources.scan]), counted.scan, groups.scan, points.scan];
+  return { series, scan: buildScan(scans, startedMs, reasons) };
 }
 
-function unitOf({ function: name, field }: SeriesQuery): SeriesAnswer["unit"] {
+/** Series of one group stand together. */
+function firstGroups(series: readonly Series[], countMax: number): Series[] {
+  const groups = [...new Set(series.map(({ by }) => JSON.stringify(by)))].slice(0, countMax);
+  return series.filter(({ by }) => groups.includes(JSON.stringify(by)));
+}
+
+function unitOf({ function: name, operand }: FigureQuery): SeriesAnswer["unit"] {
   if (name === "rate") return "spans/s";
   if (name === "count_over_time" || name === "histogram_over_time") return "spans";
-  return field === "duration" ? "ns" : "as sent";
+  return isDuration(operand) ? "ns" : "as sent";
 }
 
 interface SeriesSql {
@@ -85,16 +114,16 @@ interface SeriesSql {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-function buildSql(query: SeriesQuery, resourceKeys: ReadonlySet<string> | undefined, spanCount: number): SeriesSql {
+function buildSql(query: FigureQuery, resourceKeys: ReadonlySet<string> | undefined, spanCount: number): SeriesSql {
   const bindings = new Bindings("s");
   const compiled = compileQuery(query.query, { traceScope: IN_RANGE, ...(resourceKeys === undefined ? {} : { resourceKeys }) });
   const values = query.by.map((field) => `CAST(${compileGroupField(field, bindings)}, 'Nullable(String)')`);
   const by = values.length === 0 ? "'[]'" : `toJSONString([${values.join(", ")}])`;
-  const number = query.field === null ? null : compileNumber(query.field, bindings);
+  const number = query.operand === null ? null : compileNumber(query.operand, bindings);
   // Zero and what lies below it are in the lowest bucket; exact powers of two in their own.
   const isHistogram = query.function === "histogram_over_time";
   const bucket = isHistogram && number !== null ? `if(${number} <= 1, 0, toInt32(ceil(log2(${number}))))` : "0";
-  const hasNumber = number === null || query.field === "duration" ? "1" : `NOT isNaN(${number})`;
+  const hasNumber = number === null || isDuration(query.operand) ? "1" : `NOT isNaN(${number})`;
   return {
     by,
     where: `${IN_RANGE} AND (${compiled.where}) AND ${hasNumber}`,
@@ -104,7 +133,7 @@ function buildSql(query: SeriesQuery, resourceKeys: ReadonlySet<string> | undefi
   };
 }
 
-function figuresSql({ function: name, quantiles }: SeriesQuery, number: string, spanCount: number): string {
+function figuresSql({ function: name, quantiles }: FigureQuery, number: string, spanCount: number): string {
   switch (name) {
     case "min_over_time":
       return `[min(${number})]`;
@@ -122,17 +151,17 @@ function figuresSql({ function: name, quantiles }: SeriesQuery, number: string, 
 }
 
 function buildSeries(
-  query: SeriesQuery,
+  query: FigureQuery,
   range: TimeRange,
   stepNano: bigint,
   shown: readonly string[],
   rows: readonly PointRow[],
 ): Series[] {
   const count = countPoints(range, stepNano);
-  const isCount = query.field === null || query.function === "histogram_over_time";
+  const isCount = query.operand === null || query.function === "histogram_over_time";
   const byGroup = Map.groupBy(rows, ({ by }) => by);
   // What is counted is 0 where there is nothing, also over the whole range; other figures are not there.
-  const groups = shown.length === 0 && query.by.length === 0 && query.field === null ? ["[]"] : shown;
+  const groups = shown.length === 0 && query.by.length === 0 && query.operand === null ? ["[]"] : shown;
   return groups.flatMap((group) => {
     const ofGroup = byGroup.get(group) ?? [];
     const buckets =
@@ -148,13 +177,13 @@ function buildSeries(
           const step = Number(BigInt(row.point) - range.from / stepNano);
           values[step] = valueOf(query, row, at, coveredSeconds(range, stepNano, step));
         }
-        return { by, quantile, atMost: query.function === "histogram_over_time" ? 2 ** bucket : null, values };
+        return { by, side: null, quantile, atMost: query.function === "histogram_over_time" ? 2 ** bucket : null, values };
       });
     });
   });
 }
 
-function valueOf({ function: name }: SeriesQuery, row: PointRow, at: number, seconds: number): number | null {
+function valueOf({ function: name }: FigureQuery, row: PointRow, at: number, seconds: number): number | null {
   if (name === "rate") return Number(row.spans) / seconds;
   if (name === "count_over_time" || name === "histogram_over_time") return Number(row.spans);
   return row.figures[at] ?? null;
@@ -167,7 +196,7 @@ function coveredSeconds({ from, to }: TimeRange, stepNano: bigint, step: number)
   return Number((end < to ? end : to) - (start > from ? start : from)) / 1e9;
 }
 
-function readGroup(group: string, { by }: SeriesQuery): Series["by"] {
+function readGroup(group: string, { by }: FigureQuery): Series["by"] {
   const values: unknown = JSON.parse(group);
   const list: readonly unknown[] = Array.isArray(values) ? values : [];
   return by.map((field, at) => {

@@ -73,7 +73,7 @@ async function findByEvaluation(question: TraceQuestion, asking: Asking): Promis
   const search = { plan, range, sort, wanted: limit + 1, after, resourceKeys: resources?.keys ?? null };
   const found = await findByQuery(search, asking);
   const page = found.traces.slice(0, limit);
-  const matches = await readMatches(page, plan, asking);
+  const matches = await readMatches(page, plan, range, asking);
   const ids = page.map(({ traceId }) => traceId);
   const matching: Matching = { kind: "known", byId: matches.byId };
   const summaries = await summarizeTraces(ids, range, { where: "0", params: {} }, matching, asking);

@@ -5,7 +5,13 @@ import { FieldValue } from "./traces.ts";
 
 export const Series = z
   .object({
-    by: z.array(FieldValue).meta({ description: "What the query's by() asks for, in its order" }),
+    by: z.array(FieldValue).meta({
+      description: "What the query's by() asks for, in its order; of compare() the one attribute, whose value is null in totals",
+    }),
+    side: z
+      .enum(["selection", "baseline", "selection_total", "baseline_total"])
+      .nullable()
+      .meta({ description: "Of compare(): spans with this value, or with any value of the attribute, on which side" }),
     quantile: z.number().nullable().meta({ description: "Of quantile_over_time" }),
     atMost: z
       .number()

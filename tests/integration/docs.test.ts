@@ -63,7 +63,7 @@ test("the queries of docs/traceql.md can be read, and are rewritten as it says",
   const queries = QUOTED.filter((code) => /^\(*\{.*\}/.test(code) && !code.includes("..."));
   assert.ok(queries.length >= 7);
   for (const query of queries) {
-    const parse = query.includes("rate()") ? parseSeriesQuery : parseTraceQuery;
+    const parse = /rate\(\)|compare\(/.test(query) ? parseSeriesQuery : parseTraceQuery;
     parse(query.replaceAll(/\{ ([ab]) \}/g, "{ .$1 }"));
   }
   const section = TRACEQL.slice(TRACEQL.indexOf("| typed"), TRACEQL.indexOf("## Conditions"));

@@ -5,70 +5,21 @@ import { parseSeriesQuery, parseTraceQuery } from "@callchain/query-api/search/p
 import { Problem } from "@callchain/schemas/api/common.ts";
 import { SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
-import { SPAN_KINDS, STATUS_CODES, type Span } from "@callchain/schemas/span/span.ts";
-import { unixNano } from "@callchain/schemas/span/time.ts";
+import type { AttributeValue, Span } from "@callchain/schemas/span/span.ts";
 import * as fc from "fast-check";
+import { figureOf, isComplete, rootsOf } from "../support/figures-reference.ts";
 import { plainText } from "../support/query-reference.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
-import { attributes, buildSpan, double, int, spanIdOf, storeSpans, text, traceIdOf } from "../support/store-spans.ts";
-import { figureSeries } from "../support/series-reference.ts";
+import { FROM, TRACE_COUNT, buildTraces } from "../support/random-traces.ts";
+import { traceQuery } from "../support/random-queries.ts";
+import { compareSeries, figureSeries } from "../support/series-reference.ts";
+import { storeSpans } from "../support/store-spans.ts";
 import { findInTraces, type Group } from "../support/traceql-reference.ts";
 
-const FROM = 1_700_000_000_000_000_000n;
 const TO = FROM + 600_000_000_000n;
-/** Half of them the same in every run, so that what is asked for is there. */
-const TRACE_COUNT = 60;
-
-/** One span of a random trace: what it is, and which other span it names as its parent. */
-const spanPlan = fc.record({
-  parent: fc.nat({ max: 9 }),
-  /** A root, a child of a span that is not there, a child of any other (cycles too), or of an earlier one. */
-  place: fc.constantFrom("root", "orphan", "any", "earlier", "earlier", "earlier", "earlier"),
-  name: fc.constantFrom("a", "b", "c"),
-  service: fc.constantFrom("shop", "cart"),
-  status: fc.constantFrom(...STATUS_CODES),
-  kind: fc.constantFrom(...SPAN_KINDS),
-  size: fc.option(
-    fc.oneof(
-      fc.integer({ min: -3, max: 9 }).map((value) => int(BigInt(value))),
-      fc.constantFrom(double(0.5), double(4), text("x")),
-    ),
-  ),
-  startMs: fc.nat({ max: 50 }),
-  durationMs: fc.nat({ max: 9 }),
-  isCopied: fc.constantFrom(false, false, false, true),
-});
-
-function buildTraces(seed: number, from: number): Span[] {
-  const plans = fc.sample(fc.array(spanPlan, { minLength: 1, maxLength: 9 }), { seed, numRuns: TRACE_COUNT / 2 });
-  return plans.flatMap((plan, number) =>
-    plan.flatMap((given, at) => {
-      const trace = from + number;
-      const idOf = (number: number): Span["spanId"] => spanIdOf(trace * 100 + number + 1);
-      const parents: Readonly<Record<typeof given.place, Span["spanId"] | null>> = {
-        root: null,
-        orphan: idOf(90 + (given.parent % 2)),
-        any: idOf(given.parent % plan.length),
-        earlier: at === 0 ? null : idOf(given.parent % at),
-      };
-      const span = buildSpan({
-        traceId: traceIdOf(trace + 1),
-        spanId: idOf(at),
-        parentSpanId: parents[given.place],
-        name: given.name,
-        service: given.service,
-        kind: given.kind,
-        status: { code: given.status, message: "" },
-        startNano: unixNano(FROM + BigInt(trace * 20 + given.startMs) * 1_000_000n),
-        durationNano: BigInt(given.durationMs) * 1_000_000n,
-        attributes: given.size === null ? [] : attributes({ size: given.size }),
-      });
-      return given.isCopied ? [span, span] : [span];
-    }),
-  );
-}
 
 const SEED = Number(process.env["CALLCHAIN_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+/** Half of them the same in every run, so that what is asked for is there. */
 const SPANS = [...buildTraces(7, 0), ...buildTraces(SEED, TRACE_COUNT / 2)];
 
 let stack: QueryStack;
@@ -115,61 +66,10 @@ async function assertFinds(q: string, sort: string): Promise<void> {
   assert.deepEqual(parseTraceQuery(query), parseTraceQuery(q), query);
 }
 
-const condition = fc.constantFrom(
-  "",
-  'name = "a"',
-  'name != "b"',
-  'resource.service.name = "cart"',
-  "status = error",
-  "kind = server",
-  "duration > 4ms",
-  ".size > 2",
-  "span.size != nil",
-  'name = "c" && status != error',
-  "span:parentID = nil",
-  "trace:complete",
-  "trace:complete != true",
-  "trace:spanCount > 4",
-  "trace:serviceCount = 1 && trace:errorCount >= 1",
-  "trace:rootCount = 0 || trace:missingParentCount > 0",
-  "traceDuration >= 30ms",
-  'rootName = "a"',
-);
-const filter = condition.map((inner) => `{ ${inner} }`);
-const sign = fc.constantFrom(...[">", ">>", "<", "<<", "~"].flatMap((base) => [base, `!${base}`, `&${base}`]));
-const stage = fc.oneof(
-  filter,
-  fc.constantFrom(
-    "count() > 1",
-    "count() = 1",
-    "count() != 2",
-    "max(duration) > 5ms",
-    "min(duration) <= 1ms",
-    "avg(duration) >= 4ms",
-  ),
-  fc.constantFrom("sum(duration) < 10ms", "sum(.size) > 3", "avg(span.size) < 2.5", "max(.size) = 4", "min(.size) >= -1"),
-  fc.constantFrom("by(resource.service.name)", "by(name, status)", "by(.size)", "select(.size, name)", "by(kind) | coalesce()"),
-);
-const { spanset } = fc.letrec<{ spanset: string }>((tie) => ({
-  spanset: fc.oneof(
-    { maxDepth: 3, withCrossShrink: true },
-    filter,
-    fc.tuple(tie("spanset"), sign, tie("spanset")).map(([left, operator, right]) => `(${left}) ${operator} (${right})`),
-    fc.tuple(filter, sign, filter).map((parts) => parts.join(" ")),
-    fc
-      .tuple(tie("spanset"), fc.constantFrom("&&", "||"), tie("spanset"))
-      .map(([left, operator, right]) => `(${left}) ${operator} (${right})`),
-    fc
-      .tuple(tie("spanset"), fc.constantFrom("count() > 1", 'name = "a"'))
-      .map(([inner, last]) => `(${inner} | ${last.includes("count") ? last : `{ ${last} }`})`),
-  ),
-}));
-const query = fc.tuple(spanset, fc.array(stage, { maxLength: 3 })).map(([spans, stages]) => [spans, ...stages].join(" | "));
-
 describe("TraceQL on random traces", () => {
   it("finds what the query means, in both orders, whatever the query", async (t) => {
     t.diagnostic(`seed ${SEED}: ${SPANS.length} spans`);
-    await fc.assert(fc.asyncProperty(query, fc.constantFrom("newest", "slowest"), assertFinds), {
+    await fc.assert(fc.asyncProperty(traceQuery, fc.constantFrom("newest", "slowest"), assertFinds), {
       numRuns: 150,
       seed: SEED,
       interruptAfterTimeLimit: 15_000,
@@ -223,10 +123,48 @@ describe("TraceQL on random traces", () => {
           const span = spans.get(`${trace.traceId} ${shown.spanId}`);
           assert.equal(span?.service, service.value);
           assert.deepEqual(shown.attributes, [
-            { field: ".size", value: plainText(span?.attributes[0]?.value) },
+            { field: ".size", value: plainText(span?.attributes.find(({ key }) => key === "size")?.value) },
             { field: "name", value: span?.name ?? "" },
             { field: "span.nothing", value: null },
           ]);
+        }
+      }
+    }
+  });
+
+  it("shows any field with select(), those of events, links and whole traces too", async () => {
+    const fields: readonly (readonly [string, (span: Span, trace: readonly Span[]) => string | null])[] = [
+      ["duration", ({ durationNano }) => String(durationNano)],
+      ["span:id", ({ spanId }) => spanId],
+      ["span:parentID", ({ parentSpanId }) => parentSpanId],
+      ["trace:id", ({ traceId }) => traceId],
+      ["event:name", ({ events }) => listText(events.map(({ name }) => JSON.stringify(name)))],
+      ["event:timeSinceStart", ({ events, startNano }) => listText(events.map(({ timeNano }) => `"${timeNano - startNano}"`))],
+      ["link:spanID", ({ links }) => listText(links.map(({ spanId }) => JSON.stringify(spanId)))],
+      [
+        "link.limit",
+        ({ links }) => listText(links.flatMap(({ attributes: list }) => list.map(({ value }) => canonicalText(value)))),
+      ],
+    ];
+    const ofTraces: typeof fields = [
+      ["traceDuration", (span, trace) => String(figureOf(span, trace, "traceDuration"))],
+      ["trace:spanCount", (span, trace) => String(figureOf(span, trace, "trace:spanCount"))],
+      ["trace:missingParentCount", (span, trace) => String(figureOf(span, trace, "trace:missingParentCount"))],
+      ["span:childCount", (span, trace) => String(figureOf(span, trace, "span:childCount"))],
+      ["trace:complete", (_, trace) => String(isComplete(trace))],
+      ["rootServiceName", (_, trace) => firstRoot(trace)?.service ?? null],
+      ["instrumentation:version", ({ scope }) => scope.version],
+    ];
+    for (const chosen of [fields, ofTraces]) {
+      const { traces } = await search(`{ name = "a" } | select(${chosen.map(([name]) => name).join(", ")})`);
+      assert.ok(traces.length > 5);
+      for (const { traceId, matchedSpans } of traces) {
+        const trace = distinct(SPANS.filter((span) => span.traceId === traceId));
+        for (const { spanId, attributes: shown } of matchedSpans) {
+          const span = trace.find((other) => other.spanId === spanId);
+          assert.ok(span !== undefined);
+          const expected = chosen.map(([name, textOf]) => ({ field: name, value: textOf(span, trace) }));
+          assert.deepEqual(shown, expected, `seed ${SEED}`);
         }
       }
     }
@@ -281,8 +219,16 @@ describe("TraceQL over time", () => {
       ["quantile_over_time(duration, 0, .5, 0.99)", "quantile_over_time(span.size, 0.9)"],
     );
     const filters = ["{ }", '{ status != error } | { name != "c" }'];
-    for (const [at, name] of functions.entries()) {
-      const q = `${filters[at % filters.length] ?? ""} | ${name}${grouped[at % grouped.length] ?? ""}`;
+    functions.push("avg_over_time(duration * 2 - .size)", "max_over_time(-.limit)", "quantile_over_time(span.size / 2, 0.5)");
+    const queries = functions.map(
+      (name, at) => `${filters[at % filters.length] ?? ""} | ${name}${grouped[at % grouped.length] ?? ""}`,
+    );
+    queries.push(
+      "{ } | count_over_time() by(name, .size) > 2",
+      "{ } | rate() by(name) >= 0.5",
+      "{ } | min_over_time(duration) < 3ms",
+    );
+    for (const q of queries) {
       const answer = await ask(q);
       assert.deepEqual(parseSeriesQuery(answer.query), parseSeriesQuery(q));
       const found = new Map(
@@ -291,13 +237,66 @@ describe("TraceQL over time", () => {
           values,
         ]),
       );
-      const expected = figureSeries(SPANS, parseSeriesQuery(q), FROM, STEP_NANO, 3);
+      const asked = parseSeriesQuery(q);
+      assert.ok(asked.kind === "figures");
+      const expected = figureSeries(SPANS, asked, FROM, STEP_NANO, 3);
       assert.deepEqual([...found.keys()].toSorted(), [...expected.keys()].toSorted(), `${q}, seed ${SEED}`);
       for (const [key, values] of expected) {
         const isEqual = values.every((value, step) => isClose(found.get(key)?.[step], value));
         assert.ok(isEqual, `${q}, ${key}: ${String(found.get(key))} for ${String(values)}, seed ${SEED}`);
       }
     }
+  });
+
+  it("keeps the highest and the lowest of each step", async () => {
+    // Sums of durations hardly tie.
+    for (const q of ["topk(2)", "bottomk(1)", "topk(3) > 1ms"].map(
+      (last) => `{ } | sum_over_time(duration) by(name, kind) | ${last}`,
+    )) {
+      const asked = parseSeriesQuery(q);
+      assert.ok(asked.kind === "figures");
+      const expected = figureSeries(SPANS, asked, FROM, STEP_NANO, 3);
+      const { series } = await ask(q);
+      const found = new Map(series.map(({ by, values }) => [`${JSON.stringify(by.map(({ value }) => value))} `, values]));
+      for (const [step, count] of [0, 1, 2].map((at): [number, number] => [at, q.includes("topk(2)") ? 2 : 0])) {
+        const atStep = [...found.values()].flatMap((values) => values[step] ?? []);
+        if (count > 0)
+          assert.equal(atStep.length, Math.min(count, [...expected.values()].flatMap((values) => values[step] ?? []).length));
+      }
+      for (const [key, values] of found)
+        values.forEach((value, step) =>
+          assert.ok(value === null || isClose(value, expected.get(key)?.[step] ?? null), `${q} ${key}`),
+        );
+      assert.ok(found.size > 0);
+    }
+  });
+
+  it("compares a selection with the rest, value by value of every attribute", async () => {
+    const windowed = `{ status != ok } | compare({ status = error }, 100, ${FROM}, ${FROM + STEP_NANO})`;
+    for (const q of [
+      "{ } | compare({ status = error }, 100)",
+      windowed,
+      "{ } | compare({ duration > 3ms && .size != nil }, 100)",
+    ]) {
+      const asked = parseSeriesQuery(q);
+      assert.ok(asked.kind === "compare");
+      const answer = await ask(q);
+      assert.deepEqual(parseSeriesQuery(answer.query), asked);
+      const expected = compareSeries(SPANS, asked, FROM, STEP_NANO, 3);
+      const found = new Map(
+        answer.series.map(({ by, side, values }) => [`${side ?? ""} ${by[0]?.field ?? ""} ${by[0]?.value ?? "null"}`, values]),
+      );
+      for (const [key, values] of expected) assert.deepEqual(found.get(key), values, `${q}: ${key}, seed ${SEED}`);
+      for (const [key, values] of found) assert.ok(expected.has(key) || values.every((value) => value === 0), `${q}: ${key}`);
+    }
+    const { series, unit } = await ask("{ } | compare({ status = error }, 1)");
+    assert.equal(unit, "spans");
+    const names = series.filter(({ by, side }) => by[0]?.field === "name" && side === "selection");
+    assert.ok(names.length >= 1 && names.length <= 2, "the most frequent of either side");
+    assert.deepEqual(
+      series.slice(0, 2).map(({ side }) => side),
+      ["selection_total", "baseline_total"],
+    );
   });
 
   it("counts nothing as 0, says when groups are left out, and takes the structured filters", async () => {
@@ -315,6 +314,23 @@ describe("TraceQL over time", () => {
     assert.equal(unit, "spans");
   });
 });
+
+function listText(items: readonly string[]): string | null {
+  return items.length === 0 ? null : `[${items.join(",")}]`;
+}
+
+function canonicalText(value: AttributeValue): string {
+  return value.type === "string" ? JSON.stringify(value.value) : (plainText(value) ?? "");
+}
+
+function distinct(spans: readonly Span[]): Span[] {
+  return [...new Map(spans.map((span) => [span.spanId, span])).values()];
+}
+
+function firstRoot(trace: readonly Span[]): Span | undefined {
+  const roots = rootsOf(trace).toSorted((a, b) => Number(a.startNano - b.startNano) || (a.spanId < b.spanId ? -1 : 1));
+  return roots[0];
+}
 
 function isClose(found: number | null | undefined, expected: number | null): boolean {
   if (found === undefined || found === null || expected === null) return found === expected;

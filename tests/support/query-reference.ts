@@ -1,7 +1,9 @@
 /** What a query means, span by span in memory: the reference that the SQL is held against. Plain and slow on purpose. */
 import { attributeNames } from "@callchain/query-api/search/conventions.ts";
-import type { AttributeScope, Comparison, Expression, Field, IntrinsicName, Literal } from "@callchain/query-api/search/query.ts";
+import type { AttributeScope, Comparison, Expression, Field, Literal } from "@callchain/query-api/search/query.ts";
 import type { Attribute, AttributeValue, Span } from "@callchain/schemas/span/span.ts";
+import { calculationHolds } from "./calculation-reference.ts";
+import { figureOf, isComplete, ordered, rootsOf } from "./figures-reference.ts";
 
 /** `trace`: the spans of its trace, without copies. */
 export function spanMatches(span: Span, expression: Expression | null, trace: readonly Span[] = [span]): boolean {
@@ -13,6 +15,8 @@ export function spanMatches(span: Span, expression: Expression | null, trace: re
       return expression.items.some((item) => spanMatches(span, item, trace));
     case "not":
       return !spanMatches(span, expression.item, trace);
+    case "calculate":
+      return calculationHolds(span, trace, expression);
     default:
       return comparisonHolds(span, trace, expression.field, expression.comparison, expression.literal);
   }
@@ -73,38 +77,10 @@ function comparisonHolds(span: Span, trace: readonly Span[], field: Field, compa
     case "rootServiceName":
       return rootsOf(trace).some(({ service }) => textHolds(service, comparison, literal));
     default:
-      return traceHolds(trace, field.name, comparison, literal);
-  }
-}
-
-function rootsOf(trace: readonly Span[]): Span[] {
-  return trace.filter(({ parentSpanId }) => parentSpanId === null);
-}
-
-function traceHolds(trace: readonly Span[], name: IntrinsicName, comparison: Comparison, literal: Literal): boolean {
-  const ids = new Set(trace.map(({ spanId }) => spanId));
-  const missing = new Set(trace.flatMap(({ parentSpanId: id }) => (id === null || ids.has(id) ? [] : [id])));
-  const first = trace.reduce((least, { startNano }) => (startNano < least ? startNano : least), 2n ** 63n);
-  const last = trace.map((span) => span.startNano + span.durationNano).reduce((most, end) => (end > most ? end : most), 0n);
-  switch (name) {
-    case "traceDuration":
-      return numberHolds(last - first, comparison, literal);
-    case "trace:spanCount":
-      return numberHolds(trace.length, comparison, literal);
-    case "trace:serviceCount":
-      return numberHolds(new Set(trace.map(({ service }) => service)).size, comparison, literal);
-    case "trace:errorCount":
-      return numberHolds(trace.filter(({ status }) => status.code === "error").length, comparison, literal);
-    case "trace:rootCount":
-      return numberHolds(rootsOf(trace).length, comparison, literal);
-    case "trace:missingParentCount":
-      return numberHolds(missing.size, comparison, literal);
-    case "trace:complete": {
-      const isComplete = rootsOf(trace).length === 1 && missing.size === 0;
-      return literal.type === "bool" && (isComplete === literal.value) === (comparison === "=");
-    }
-    default:
-      throw new Error(`the reference does not know ${name}`);
+      if (field.name === "trace:complete") {
+        return literal.type === "bool" && (isComplete(trace) === literal.value) === (comparison === "=");
+      }
+      return numberHolds(figureOf(span, trace, field.name), comparison, literal);
   }
 }
 
@@ -127,25 +103,4 @@ function valueHolds(value: AttributeValue, comparison: Comparison, literal: Lite
   if (value.type === "bool") return literal.type === "bool" && (value.value === literal.value) === (comparison === "=");
   const isNumber = literal.type === "int" || literal.type === "double";
   return isNumber && (value.type === "int" || value.type === "double") && ordered(value.value, comparison, literal.value);
-}
-
-/** A bigint and a number compare by value, as they do in ClickHouse. */
-export function ordered(left: bigint | number, comparison: Comparison, right: bigint | number): boolean {
-  const order = left < right ? -1 : left > right ? 1 : 0;
-  switch (comparison) {
-    case "=":
-      return order === 0;
-    case "!=":
-      return order !== 0;
-    case ">":
-      return order > 0;
-    case ">=":
-      return order >= 0;
-    case "<":
-      return order < 0;
-    case "<=":
-      return order <= 0;
-    default:
-      return false;
-  }
 }

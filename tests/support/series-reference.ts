@@ -1,26 +1,28 @@
 /** What a TraceQL function over time gives for spans in memory: the reference for the engine's figures. Plain and slow on purpose. */
-import type { SeriesQuery } from "@callchain/query-api/search/series-query.ts";
+import type { CompareQuery, FigureQuery, SeriesStage } from "@callchain/query-api/search/series-query.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
-import { spanMatches } from "./query-reference.ts";
-import { numbersOf, textOf } from "./traceql-reference.ts";
+import { numberOf } from "./calculation-reference.ts";
+import { ordered } from "./figures-reference.ts";
+import { plainText, spanMatches } from "./query-reference.ts";
+import { textOf } from "./traceql-reference.ts";
 
 /** From `from`, a multiple of the step. Values by step, under a text of the group and, of quantiles and histograms, the quantile and the bucket. Copies of a span count. */
 export function figureSeries(
   spans: readonly Span[],
-  query: SeriesQuery,
+  query: FigureQuery,
   from: bigint,
   stepNano: bigint,
   stepCount: number,
 ): Map<string, (number | null)[]> {
-  const { field } = query;
+  const { operand } = query;
   const isWithin = ({ startNano }: Span): boolean => startNano >= from && startNano < from + BigInt(stepCount) * stepNano;
   const measured = spans
     .filter((span) => isWithin(span) && spanMatches(span, query.query.expression))
     .flatMap((span) => {
       const by = JSON.stringify(query.by.map((name) => textOf(span, name)));
       const step = Number(span.startNano / stepNano - from / stepNano);
-      const values = field === null ? [0] : field === "duration" ? [Number(span.durationNano)] : numbersOf(span, field);
-      return values.map((value) => ({ by, step, value }));
+      const value = operand === null ? 0 : numberOf(operand, { span });
+      return value === undefined || Number.isNaN(value) ? [] : [{ by, step, value }];
     });
   const series = new Map<string, (number | null)[]>();
   for (const [by, ofGroup] of Map.groupBy(measured, (item) => item.by)) {
@@ -74,7 +76,67 @@ export function figureSeries(
           put(String(bucket), (values) => values.filter((value) => bucketOf(value) === bucket).length);
     }
   }
+  return query.stages.reduce(keepOf, series);
+}
+
+/** The order of `series` decides between equals, where the engine's groups go by their size: ties are for the caller to avoid. */
+function keepOf(series: Map<string, (number | null)[]>, stage: SeriesStage): Map<string, (number | null)[]> {
+  const all = [...series.values()];
+  const isKept = (value: number, step: number): boolean => {
+    if (stage.kind === "threshold") {
+      return "value" in stage.literal && ordered(value, stage.comparison, Number(stage.literal.value));
+    }
+    const atStep = all.flatMap((values) => values[step] ?? []).toSorted((a, b) => (stage.kind === "topk" ? b - a : a - b));
+    return atStep.slice(0, stage.count).includes(value);
+  };
+  const kept = [...series].map(([key, values]): [string, (number | null)[]] => [
+    key,
+    values.map((value, step) => (value !== null && isKept(value, step) ? value : null)),
+  ]);
+  return new Map(kept.filter(([, values]) => values.some((value) => value !== null)));
+}
+
+/** Counts by step under `side field value`, of every value of every attribute; totals under `side_total field null`. */
+export function compareSeries(
+  spans: readonly Span[],
+  { query, selection, window }: CompareQuery,
+  from: bigint,
+  stepNano: bigint,
+  stepCount: number,
+): Map<string, number[]> {
+  const series = new Map<string, number[]>();
+  for (const span of spans) {
+    const step = Number(span.startNano / stepNano - from / stepNano);
+    if (step < 0 || step >= stepCount || !spanMatches(span, query.expression)) continue;
+    const isWithin = window === null || (span.startNano >= window.fromNano && span.startNano < window.toNano);
+    const side = isWithin && spanMatches(span, selection.expression) ? "selection" : "baseline";
+    const add = (key: string): void => {
+      const counts = series.get(key) ?? Array.from({ length: stepCount }, () => 0);
+      counts[step] = (counts[step] ?? 0) + 1;
+      series.set(key, counts);
+    };
+    for (const [field, value] of fieldsOf(span)) {
+      add(`${side}_total ${field} null`);
+      add(`${side} ${field} ${value}`);
+    }
+  }
   return series;
+}
+
+function fieldsOf(span: Span): [string, string | null][] {
+  const intrinsics: [string, string][] = [
+    ["name", span.name],
+    ["kind", span.kind],
+    ["status", span.status.code],
+    ["statusMessage", span.status.message],
+    ["instrumentation:name", span.scope.name],
+    ["instrumentation:version", span.scope.version],
+  ];
+  return [
+    ...intrinsics.filter(([, value]) => value !== ""),
+    ...span.attributes.map(({ key, value }): [string, string | null] => [`span.${key}`, plainText(value)]),
+    ...span.resource.attributes.map(({ key, value }): [string, string | null] => [`resource.${key}`, plainText(value)]),
+  ];
 }
 
 /** The smallest power of two that is not below the value, and not below 1. */

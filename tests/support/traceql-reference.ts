@@ -1,9 +1,10 @@
 /** What a TraceQL query finds among traces in memory: the reference that the engine's answers are held against. Plain and slow on purpose. */
 import { attributeNames } from "@callchain/query-api/search/conventions.ts";
 import type { GroupField } from "@callchain/query-api/search/query.ts";
-import type { NumericField, Spanset, Stage, TraceQuery } from "@callchain/query-api/search/trace-query.ts";
+import type { Scalar, Spanset, Stage, TraceQuery } from "@callchain/query-api/search/trace-query.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
-import { attributesIn, ordered, plainText, spanMatches } from "./query-reference.ts";
+import { OPERATIONS, compareValues, numberOf } from "./calculation-reference.ts";
+import { attributesIn, plainText, spanMatches } from "./query-reference.ts";
 
 export interface Group {
   readonly by: readonly (string | null)[];
@@ -108,43 +109,47 @@ function runStage(trace: readonly Span[], stage: Stage, groups: readonly Group[]
       return groups.length === 0 ? [] : [{ by: [], spans: groups.flatMap(({ spans }) => spans) }];
     case "aggregate":
       return groups.filter(({ spans }) => {
-        const value = aggregate(stage.aggregate, spans, stage.field);
-        const { literal } = stage;
-        const isNumber = literal.type === "int" || literal.type === "double" || literal.type === "duration";
-        return value !== null && isNumber && ordered(value, stage.comparison, literal.value);
+        const [left, right] = [stage.left, stage.right].map((side) => scalarOf(side, spans));
+        return compareValues(left, stage.comparison, right);
       });
     default:
       return [...groups];
   }
 }
 
-function aggregate(name: string, spans: readonly Span[], field: NumericField | null): number | null {
-  if (name === "count" || field === null) return spans.length;
-  const values = spans.flatMap((span) => (field === "duration" ? [Number(span.durationNano)] : numbersOf(span, field)));
-  if (values.length === 0) return null;
+/** undefined where there is no span to aggregate. */
+function scalarOf(scalar: Scalar, spans: readonly Span[]): number | undefined {
+  if (scalar.kind === "negative") {
+    const item = scalarOf(scalar.item, spans);
+    return item === undefined ? undefined : -item;
+  }
+  if (scalar.kind === "binary") {
+    const [left, right] = [scalarOf(scalar.left, spans), scalarOf(scalar.right, spans)];
+    return left === undefined || right === undefined ? undefined : OPERATIONS[scalar.operator](left, right);
+  }
+  const { leaf } = scalar;
+  if (leaf.kind === "literal") return "value" in leaf.literal ? Number(leaf.literal.value) : undefined;
+  const { operand } = leaf;
+  if (operand === null) return spans.length;
+  const values = spans.flatMap((span) => numberOf(operand, { span }) ?? []).filter((value) => !Number.isNaN(value));
+  if (values.length === 0) return undefined;
   const total = values.reduce((sum, value) => sum + value, 0);
-  const results: Readonly<Record<string, number>> = {
+  const results = {
+    count: values.length,
     sum: total,
     avg: total / values.length,
     min: Math.min(...values),
     max: Math.max(...values),
   };
-  return results[name] ?? null;
+  return results[leaf.aggregate];
 }
 
-/** The first value in this order: name by name, the span's before the resource's. */
+/** In this order: name by name, the span's before the resource's. */
 function valuesOf(span: Span, field: GroupField & { kind: "attribute" }): Span["attributes"][number]["value"][] {
   const scopes = field.scope === "any" ? (["span", "resource"] as const) : [field.scope];
   return attributeNames(field.key).flatMap((name) =>
     scopes.flatMap((scope) => attributesIn(span, scope).flatMap(({ key, value }) => (key === name ? [value] : []))),
   );
-}
-
-export function numbersOf(span: Span, field: GroupField & { kind: "attribute" }): number[] {
-  const values = valuesOf(span, field).flatMap((value) =>
-    value.type === "int" || value.type === "double" ? [Number(value.value)] : [],
-  );
-  return values.slice(0, 1);
 }
 
 export function textOf(span: Span, field: GroupField): string | null {

@@ -3,9 +3,18 @@ import type { FieldValue, MatchedSpan, SpanGroup } from "@callchain/schemas/api/
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { Bindings } from "../../search/bindings.ts";
 import type { Plan } from "../../search/plan.ts";
-import { formatField, type GroupField } from "../../search/query.ts";
-import { compileGroupField } from "../group-by.ts";
-import { INDEXES_FIRST, instantSql, spanIdSql, traceIdSql, type Asking } from "../range.ts";
+import { formatField, type Field } from "../../search/query.ts";
+import {
+  INDEXES_FIRST,
+  IN_RANGE,
+  instantSql,
+  rangeParams,
+  spanIdSql,
+  traceIdSql,
+  type Asking,
+  type TimeRange,
+} from "../range.ts";
+import { compileShownField, joinShownFields } from "../shown-fields.ts";
 import { SPAN_ROW_SQL, buildMatchedSpan, spanKeyOf, type Match, type SpanRow } from "../span-rows.ts";
 import type { FoundGroup, FoundTrace } from "./find.ts";
 import type { SpanIdentity } from "./spans.ts";
@@ -15,14 +24,15 @@ const FIRST_SPANS_MAX = 3;
 
 type SelectedRow = SpanRow & { readonly selected: readonly (string | null)[] };
 
-/** The match of each trace, for its summary. */
+/** The match of each trace, for its summary. What is asked of a trace as a whole looks at its spans in the range. */
 export async function readMatches(
   traces: readonly FoundTrace[],
   plan: Plan,
+  range: TimeRange,
   asking: Asking,
 ): Promise<{ byId: ReadonlyMap<string, Match>; scans: readonly ScanFigures[] }> {
   if (traces.length === 0) return { byId: new Map(), scans: [] };
-  const { rows, scan } = await readShownSpans(traces, plan.selected, asking);
+  const { rows, scan } = await readShownSpans(traces, plan.selected, range, asking);
   const byKey = new Map(rows.map((row) => [spanKeyOf(row.id, row.start_nano, row), row]));
   const showSpans = (traceId: string, spans: readonly SpanIdentity[]): MatchedSpan[] =>
     spans.flatMap((span) => {
@@ -60,7 +70,7 @@ function firstOf(groups: readonly FoundGroup[]): SpanIdentity[] {
     .slice(0, FIRST_SPANS_MAX);
 }
 
-function nameValues(fields: readonly GroupField[], values: readonly (string | null)[]): FieldValue[] {
+function nameValues(fields: readonly Field[], values: readonly (string | null)[]): FieldValue[] {
   return values.map((value, at) => {
     const field = fields[at];
     return { field: field === undefined ? "" : formatField(field), value };
@@ -69,24 +79,27 @@ function nameValues(fields: readonly GroupField[], values: readonly (string | nu
 
 async function readShownSpans(
   traces: readonly FoundTrace[],
-  selected: readonly GroupField[],
+  selected: readonly Field[],
+  range: TimeRange,
   { database, signal }: Asking,
 ): Promise<{ rows: SelectedRow[]; scan: ScanFigures }> {
   const spans = traces.flatMap(({ groups }) => groups.flatMap(({ first }) => first));
   const starts = spans.map(({ startNano }) => startNano);
   const bindings = new Bindings("s");
-  const values = selected.map((field) => `CAST(${compileGroupField(field, bindings)}, 'Nullable(String)')`);
+  const values = selected.map((field) => compileShownField(field, bindings));
+  const isOfTraces = `trace_id IN (${traces.map(({ traceId }) => traceIdSql(traceId)).join(", ")})`;
   const selectedSql = values.length === 0 ? "[]" : `[${values.join(", ")}]`;
   const spanIds = [...new Set(spans.map(({ spanId }) => spanId))];
   return await database.query<SelectedRow>(
     `SELECT lower(hex(trace_id)) AS id, ${SPAN_ROW_SQL}, ${selectedSql} AS selected
-     FROM spans
+     FROM spans ${joinShownFields(selected, `${IN_RANGE} AND ${isOfTraces}`)}
      WHERE start >= ${instantSql("first")} AND start <= ${instantSql("last")}
-       AND trace_id IN (${traces.map(({ traceId }) => traceIdSql(traceId)).join(", ")})
+       AND ${isOfTraces}
        AND span_id IN (${spanIds.map(spanIdSql).join(", ")})`,
     {
       params: {
         ...bindings.params,
+        ...rangeParams(range),
         first: starts.reduce((least, start) => (start < least ? start : least)).toString(),
         last: starts.reduce((most, start) => (start > most ? start : most)).toString(),
       },

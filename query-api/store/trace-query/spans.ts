@@ -3,10 +3,11 @@ import { joinParents } from "../../analysis/parents.ts";
 import type { SpanColumns } from "../../analysis/columns.ts";
 import { formatId, readIds, type IdColumn } from "../../analysis/ids.ts";
 import { Bindings } from "../../search/bindings.ts";
+import { compileNumber } from "../../search/compile-operand.ts";
 import { compileQuery } from "../../search/compile.ts";
 import type { TraceSpans } from "../../search/evaluate.ts";
 import type { Plan } from "../../search/plan.ts";
-import { compileGroupField, compileNumber } from "../group-by.ts";
+import { compileGroupField } from "../group-by.ts";
 import { readNative, type NativeBlock } from "../native-reader.ts";
 import { INDEXES_FIRST, IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
 import { joinFixed, joinTexts } from "../native-columns.ts";
@@ -77,7 +78,7 @@ export function buildStatement({ plan, traceIds, range, scope, resourceKeys }: S
   const filters = plan.filters.map((query, at) => compileQuery(query, { ...options, prefix: `f${at}x` }));
   const bindings = new Bindings("v");
   const bits = filters.map(({ where }, at) => `if(${where}, ${2 ** at}, 0)`);
-  const numbers = plan.numbers.map((field, at) => `${compileNumber(field, bindings)} AS n${at}`);
+  const numbers = plan.numbers.map((operand, at) => `${compileNumber(operand, bindings)} AS n${at}`);
   const texts = plan.groupFields.map((field, at) => {
     const value = compileGroupField(field, bindings);
     return `toLowCardinality(if(isNull(${value}), '', concat('=', assumeNotNull(${value})))) AS g${at}`;
@@ -170,7 +171,7 @@ function buildTrace(columns: Columns, traceId: string, first: number, end: numbe
       parent,
       family: buildFamilies(columns, rows, parent),
       holds: (filter, at) => (((columns.bits[first + at] ?? 0) >>> filter) & 1) === 1,
-      number: (field, at) => columns.numbers[field]?.[first + at] ?? Number.NaN,
+      number: (number, at) => columns.numbers[number]?.[first + at] ?? Number.NaN,
       text: (field, at) => {
         const column = columns.texts[field];
         const text = column?.texts[column.indexes[first + at] ?? 0] ?? "";
