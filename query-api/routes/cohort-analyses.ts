@@ -7,18 +7,17 @@ import { PathShares, type PathGroup } from "../analysis/cohort-path.ts";
 import { findPath } from "../analysis/path.ts";
 import { medianOf } from "../analysis/repeats.ts";
 import { describeClocks, gatherEvidence } from "../analysis/skew.ts";
-import { buildFilterQuery } from "../search/filters.ts";
 import { listTraces, type CohortTrace } from "../store/cohort-traces.ts";
 import { COHORT_TRACE_COUNT_MAX, readCohort, type Cohort } from "../store/cohort.ts";
 import { GROUP_FIELD_ACCEPTED, parseGroupField, type GroupField } from "../store/group-by.ts";
 import { buildScan } from "../store/range.ts";
-import { spanFilters } from "./filters.ts";
+import { buildTraceQuery, traceFilters } from "./filters.ts";
 import { queryParam, timeRange } from "./params.ts";
 import { defineRoute } from "./route.ts";
 
-/** Parameters that choose traces: those with a span that matches. */
+/** Parameters that choose traces, as the search of traces has them. */
 const cohortParams = {
-  ...spanFilters,
+  ...traceFilters,
   ...timeRange,
   traces: queryParam.wholeNumber(COHORT_TRACE_COUNT_MAX, 1, COHORT_TRACE_COUNT_MAX, "Traces looked at, at most; the newest"),
 };
@@ -60,7 +59,7 @@ function describeKey(key: string, by: PathBy["field"]): { service: string | null
 
 export const criticalPathRoute = defineRoute({
   path: "/critical-path",
-  summary: "Who holds how much of the critical path, over the newest traces with a matching span",
+  summary: "Who holds how much of the critical path, over the newest traces that match",
   params: {
     ...cohortParams,
     by: queryParam.parsed(
@@ -75,7 +74,7 @@ export const criticalPathRoute = defineRoute({
     const { from, to, traces } = params;
     const by: PathBy = params.by ?? { text: "name", field: "name" };
     const extra = by.field === "name" || by.field === "service" ? null : by.field;
-    const question = { range: { from, to }, query: buildFilterQuery(params), traceCountMax: traces, extra };
+    const question = { range: { from, to }, query: buildTraceQuery(params), traceCountMax: traces, extra };
     const cohort = await readCohort(question, context);
     const shares = new PathShares();
     for await (const trace of listTraces(cohort, context.signal))
@@ -102,13 +101,13 @@ export const criticalPathRoute = defineRoute({
 
 export const repeatsRoute = defineRoute({
   path: "/repeats",
-  summary: "Which calls are made again and again by one caller, over the newest traces with a matching span; dearest first",
+  summary: "Which calls are made again and again by one caller, over the newest traces that match; dearest first",
   params: cohortParams,
   answer: RepeatsAnswer,
   handle: async (params, context) => {
     const startedMs = performance.now();
     const { from, to, traces } = params;
-    const question = { range: { from, to }, query: buildFilterQuery(params), traceCountMax: traces, extra: "detail" as const };
+    const question = { range: { from, to }, query: buildTraceQuery(params), traceCountMax: traces, extra: "detail" as const };
     const cohort = await readCohort(question, context);
     const sums = new RepeatedCallSums();
     const { texts, indexes } = cohort.extra ?? { texts: [], indexes: new Uint32Array() };
@@ -141,13 +140,13 @@ function buildRepeat(call: RepeatedCall): RepeatsAnswer["repeats"][number] {
 
 export const skewRoute = defineRoute({
   path: "/skew",
-  summary: "Clocks of hosts that call each other, compared over the newest traces with a matching span",
+  summary: "Clocks of hosts that call each other, compared over the newest traces that match",
   params: cohortParams,
   answer: SkewAnswer,
   handle: async (params, context) => {
     const startedMs = performance.now();
     const { from, to, traces } = params;
-    const question = { range: { from, to }, query: buildFilterQuery(params), traceCountMax: traces, extra: null };
+    const question = { range: { from, to }, query: buildTraceQuery(params), traceCountMax: traces, extra: null };
     const cohort = await readCohort(question, context);
     const evidence = new Map<number, ClockEvidence>();
     for await (const { columns, tree } of listTraces(cohort, context.signal)) {

@@ -4,8 +4,8 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { parseTraceId, type TraceId } from "@callchain/schemas/span/ids.ts";
 import { CallPaths, type Side } from "../analysis/diff.ts";
 import { buildCallTree } from "../analysis/tree.ts";
-import { parseQuery } from "../search/parse.ts";
-import type { Query } from "../search/query.ts";
+import { parseTraceQuery } from "../search/parse.ts";
+import type { TraceQuery } from "../search/trace-query.ts";
 import { listTraces } from "../store/cohort-traces.ts";
 import { COHORT_TRACE_COUNT_MAX, readCohort } from "../store/cohort.ts";
 import { buildScan, type TimeRange } from "../store/range.ts";
@@ -16,15 +16,15 @@ import { missingTrace } from "./trace.ts";
 
 const NODE_COUNT_MAX = 3_000;
 const SIDE_ACCEPTED =
-  'a trace id (32 or 16 hex digits), or a query in TraceQL for the traces with a matching span, e.g. { resource.service.version = "1.2" }';
+  'a trace id (32 or 16 hex digits), or a query in TraceQL for traces, e.g. { resource.service.version = "1.2" } >> { status = error }';
 
-type SideQuestion = { readonly kind: "trace"; readonly id: TraceId } | { readonly kind: "query"; readonly query: Query };
+type SideQuestion = { readonly kind: "trace"; readonly id: TraceId } | { readonly kind: "query"; readonly query: TraceQuery };
 
 function parseSide(text: string): SideQuestion | undefined {
   if (/^(?:[0-9a-f]{16}|[0-9a-f]{32})$/i.test(text)) {
     return /[^0]/.test(text) ? { kind: "trace", id: parseTraceId(text) } : undefined;
   }
-  return text.trim() === "" ? undefined : { kind: "query", query: parseQuery(text) };
+  return text.trim() === "" ? undefined : { kind: "query", query: parseTraceQuery(text) };
 }
 
 const sideParam = (which: string): Param<SideQuestion> =>
@@ -96,7 +96,7 @@ async function addTrace(paths: CallPaths, side: Side, id: TraceId, context: Rout
 async function addQuery(
   paths: CallPaths,
   side: Side,
-  query: Query,
+  query: TraceQuery,
   range: TimeRange,
   traceCountMax: number,
   context: RouteContext,

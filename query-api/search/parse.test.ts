@@ -85,7 +85,10 @@ describe("TraceQL", () => {
   }
 
   it("is read in part where a question is about spans alone", () => {
-    assert.throws(() => parseQuery("{ } >> { }"), /at character 5: found ">>", expected the end: here a query is one spanset/);
+    assert.throws(
+      () => parseQuery("{ } >> { }"),
+      /at character 5: found ">>", expected the end: here single spans are looked at, by one spanset/,
+    );
     assert.throws(() => parseQuery("{ } | count() > 1"), /at character 5: found "\|"/);
   });
 

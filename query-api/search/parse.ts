@@ -20,7 +20,7 @@ export function parseQuery(text: string): Query {
   if (tokens.peek().kind !== "end") {
     throw tokens.fault(
       terms === null
-        ? "the end: here a query is one spanset { ... }; pipelines and relations are for the search of traces"
+        ? "the end: here single spans are looked at, by one spanset { ... }; relations and pipelines choose traces, for /traces, /critical-path, /repeats, /skew and /diff"
         : "another term, && or ||",
     );
   }

@@ -1,21 +1,26 @@
 /**
- * The spans of many traces as columns: of the newest traces with a span that matches, up to 10,000 traces. Two statements: since when the
- * sample reaches, then every span of its traces. A question beyond the limits of time and memory is asked of the newest sixteenth.
+ * The spans of many traces as columns: of the newest traces that a query finds, up to 10,000 traces. Where the query is about spans alone,
+ * two statements: since when the sample reaches, then every span of its traces; a question beyond the limits of time and memory is asked
+ * of the newest sixteenth. Other queries go through the search of traces first, which has limits of its own.
  */
 import type { TraceSample } from "@callchain/schemas/api/analysis.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { UNIX_NANO_MAX } from "@callchain/schemas/span/time.ts";
 import { HOST_KEYS } from "../analysis/columns.ts";
 import { Bindings } from "../search/bindings.ts";
-import { compileQuery } from "../search/compile.ts";
-import { formatQuery, type Query } from "../search/query.ts";
+import { asksForAnyScope, asksForTraces, compileQuery } from "../search/compile.ts";
+import { planQuery } from "../search/plan.ts";
+import type { Query } from "../search/query.ts";
+import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
 import { DETAIL_SQL } from "./call-details.ts";
 import { isSameTrace, type CohortSpans } from "./cohort-traces.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
 import { askWithinLimits } from "./limits.ts";
 import { SPAN_COLUMNS_SQL, joinFixed, joinSpanColumns, joinTexts, type TextColumn } from "./native-columns.ts";
 import { readNative, type NativeBlock } from "./native-reader.ts";
-import { IN_RANGE, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
+import { listResourceKeys } from "./resource-keys.ts";
+import { findByQuery } from "./trace-query/find.ts";
 
 export const COHORT_TRACE_COUNT_MAX = 10_000;
 /** Spans of all traces together; it bounds memory here and the time until other requests get their turn. */
@@ -24,12 +29,14 @@ const FIND_TIMEOUT_MS = 8_000;
 const READ_TIMEOUT_MS = 15_000;
 /** How far from the matching spans the other spans of their traces are looked for: each hour more is read for every question. */
 const SLACK_NANO = 3_600_000_000_000n;
+/** Ten thousand ids as hex digits, and room. */
+const QUERY_BYTES_MAX = 1_000_000;
 /** Up to so many traces the bloom filters find their spans; more of them take longer to ask than to read. */
 const BLOOM_TRACE_COUNT_MAX = 100;
 
 export interface CohortQuestion {
   readonly range: TimeRange;
-  readonly query: Query;
+  readonly query: TraceQuery;
   readonly traceCountMax: number;
   /** A further column of texts: "" where the span has none, else "=" and the value. */
   readonly extra: GroupField | "detail" | null;
@@ -51,44 +58,92 @@ export async function readCohort(question: CohortQuestion, asking: Asking): Prom
   return { ...answer, sample: { ...answer.sample, whole: false }, partialReasons: [...reasons, ...answer.partialReasons] };
 }
 
-interface Boundary {
+/** The traces of the sample. */
+interface Chosen {
   readonly traceCount: number;
   /** Starts of the oldest and the newest matching span that stand for a trace of the sample. */
   readonly oldest: bigint;
   readonly newest: bigint;
+  /** SELECT of their ids; it may use the parameters {oldest} and {to}. */
+  readonly idsSql: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Whether there are no further ones. */
+  readonly isWhole: boolean;
+  readonly scans: readonly ScanFigures[];
+  readonly partialReasons: readonly string[];
 }
 
 async function readCohortIn(question: CohortQuestion, asking: Asking): Promise<Cohort> {
   const { range, query, traceCountMax } = question;
-  const compiled = compileQuery(query, { traceScope: IN_RANGE });
-  const params = { ...compiled.params, ...rangeParams(range) };
-  const found = await asking.database.query<{ n: string; oldest: string; newest: string }>(
-    `SELECT count() AS n, min(nano) AS oldest, max(nano) AS newest
-     FROM (SELECT toUnixTimestamp64Nano(start) AS nano FROM spans WHERE ${IN_RANGE} AND (${compiled.where})
-           ORDER BY start DESC LIMIT 1 BY trace_id LIMIT ${traceCountMax})`,
-    { params, signal: asking.signal, timeoutMs: FIND_TIMEOUT_MS },
-  );
-  const row = found.rows[0];
-  const boundary = { traceCount: Number(row?.n ?? 0), oldest: BigInt(row?.oldest ?? 0), newest: BigInt(row?.newest ?? 0) };
-  const isWhole = boundary.traceCount < traceCountMax;
-  const read = await readSpans(question, boundary, compiled, asking);
-  const reasons = [...read.partialReasons];
-  if (!isWhole)
+  const ofSpans = asSpanQuery(query);
+  const chosen =
+    ofSpans === null || asksForTraces(ofSpans)
+      ? await chooseByEvaluation(question, asking)
+      : await chooseBySpans(ofSpans, question, asking);
+  const read = await readSpans(question, chosen, asking);
+  const reasons = [...chosen.partialReasons, ...read.partialReasons];
+  if (!chosen.isWhole && chosen.traceCount >= traceCountMax)
     reasons.push(
-      `The newest ${traceCountMax} matching traces were looked at, since ${boundary.oldest} ns; narrow the time range or the query for all.`,
+      `The newest ${traceCountMax} matching traces were looked at, since ${chosen.oldest} ns; narrow the time range or the query for all.`,
     );
   return {
-    query: formatQuery(query),
+    query: formatTraceQuery(query),
     ...read.cohort,
     sample: {
       traceCount: read.traceCount,
       spanCount: read.cohort.columns.count,
-      fromNano: (isWhole ? range.from : boundary.oldest).toString(),
+      fromNano: (chosen.isWhole ? range.from : chosen.oldest).toString(),
       toNano: range.to.toString(),
       whole: reasons.length === 0,
     },
-    scans: [found.scan, read.scan],
+    scans: [...chosen.scans, read.scan],
     partialReasons: reasons,
+  };
+}
+
+async function chooseBySpans(query: Query, { range, traceCountMax }: CohortQuestion, asking: Asking): Promise<Chosen> {
+  const { where, params } = compileQuery(query, { traceScope: IN_RANGE });
+  const { rows, scan } = await asking.database.query<{ n: string; oldest: string; newest: string }>(
+    `SELECT count() AS n, min(nano) AS oldest, max(nano) AS newest
+     FROM (SELECT toUnixTimestamp64Nano(start) AS nano FROM spans WHERE ${IN_RANGE} AND (${where})
+           ORDER BY start DESC LIMIT 1 BY trace_id LIMIT ${traceCountMax})`,
+    { params: { ...params, ...rangeParams(range) }, signal: asking.signal, timeoutMs: FIND_TIMEOUT_MS },
+  );
+  const traceCount = Number(rows[0]?.n ?? 0);
+  return {
+    traceCount,
+    oldest: BigInt(rows[0]?.oldest ?? 0),
+    newest: BigInt(rows[0]?.newest ?? 0),
+    idsSql: `SELECT trace_id FROM spans WHERE start >= ${instantSql("oldest")} AND start < ${instantSql("to")} AND (${where})`,
+    params,
+    isWhole: traceCount < traceCountMax,
+    scans: [scan],
+    partialReasons: [],
+  };
+}
+
+async function chooseByEvaluation({ range, query, traceCountMax }: CohortQuestion, asking: Asking): Promise<Chosen> {
+  const plan = planQuery(query);
+  const resources = plan.filters.some(asksForAnyScope) ? await listResourceKeys(range, asking) : null;
+  const search = {
+    plan,
+    range,
+    sort: "newest" as const,
+    wanted: traceCountMax,
+    after: null,
+    resourceKeys: resources?.keys ?? null,
+  };
+  const { traces, stoppedAt, scans, partialReasons } = await findByQuery(search, asking);
+  const ids = traces.map(({ traceId }) => traceId);
+  return {
+    traceCount: ids.length,
+    oldest: traces.at(-1)?.key ?? 0n,
+    newest: traces[0]?.key ?? 0n,
+    idsSql: traceIdsSql(ids),
+    params: {},
+    isWhole: stoppedAt === null && ids.length < traceCountMax,
+    scans: [...(resources === null ? [] : [resources.scan]), ...scans],
+    partialReasons,
   };
 }
 
@@ -99,32 +154,27 @@ interface ReadSpans {
   readonly partialReasons: readonly string[];
 }
 
-async function readSpans(
-  { range, extra }: CohortQuestion,
-  boundary: Boundary,
-  compiled: ReturnType<typeof compileQuery>,
-  { database, signal }: Asking,
-): Promise<ReadSpans> {
+async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { database, signal }: Asking): Promise<ReadSpans> {
   const startedMs = performance.now();
   const bindings = new Bindings("x");
   const extraSql = extra === null ? "" : `, ${extra === "detail" ? DETAIL_SQL : extraTextSql(extra, bindings)} AS extra`;
-  const chosen = `SELECT trace_id FROM spans WHERE start >= ${instantSql("oldest")} AND start < ${instantSql("to")} AND (${compiled.where})`;
   const sql = `SELECT trace_id, ${SPAN_COLUMNS_SQL}, resource${extraSql} FROM spans
-    WHERE start >= ${instantSql("firstNano")} AND start < ${instantSql("lastNano")} AND trace_id IN (${chosen})
+    WHERE start >= ${instantSql("firstNano")} AND start < ${instantSql("lastNano")} AND trace_id IN (${chosen.idsSql})
     ORDER BY trace_id, start, span_id LIMIT ${COHORT_SPAN_COUNT_MAX + 1} FORMAT Native`;
   const params = {
-    ...compiled.params,
+    ...chosen.params,
     ...bindings.params,
     ...rangeParams(range),
-    oldest: boundary.oldest.toString(),
-    firstNano: (boundary.oldest > SLACK_NANO ? boundary.oldest - SLACK_NANO : 0n).toString(),
-    lastNano: (boundary.newest < UNIX_NANO_MAX - SLACK_NANO ? boundary.newest + SLACK_NANO : UNIX_NANO_MAX).toString(),
+    oldest: chosen.oldest.toString(),
+    firstNano: (chosen.oldest > SLACK_NANO ? chosen.oldest - SLACK_NANO : 0n).toString(),
+    lastNano: (chosen.newest < UNIX_NANO_MAX - SLACK_NANO ? chosen.newest + SLACK_NANO : UNIX_NANO_MAX).toString(),
   };
   const chunks: Uint8Array[] = [];
-  if (boundary.traceCount > 0) {
+  if (chosen.traceCount > 0) {
     const settings = {
       wait_end_of_query: 1,
-      ...(boundary.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom" } : {}),
+      max_query_size: QUERY_BYTES_MAX,
+      ...(chosen.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom" } : {}),
     };
     for await (const chunk of await database.stream(sql, { params, signal, timeoutMs: READ_TIMEOUT_MS, settings }))
       chunks.push(chunk);
@@ -148,7 +198,7 @@ async function readSpans(
     scan: { rows, bytes: bytes.length, elapsedMs: performance.now() - startedMs },
     partialReasons: isCut
       ? [
-          `${traceCount} of ${boundary.traceCount} traces were looked at: together they have more than ${COHORT_SPAN_COUNT_MAX} spans.`,
+          `${traceCount} of ${chosen.traceCount} traces were looked at: together they have more than ${COHORT_SPAN_COUNT_MAX} spans.`,
         ]
       : [],
   };

@@ -45,6 +45,16 @@ export function spanIdSql(id: string): string {
   return idSql(id, 16, "span");
 }
 
+/**
+ * SELECT of many trace ids: one text of all digits, which is read at once, instead of thousands of literals. Throws where an id is not 32
+ * hex digits.
+ */
+export function traceIdsSql(ids: readonly string[]): string {
+  const digits = ids.join("");
+  if (!/^[0-9a-f]*$/.test(digits) || ids.some((id) => id.length !== 32)) throw new Failure("internal", "not all are trace ids");
+  return `SELECT arrayJoin(arrayMap(at -> toFixedString(substring(unhex('${digits}'), 1 + 16 * at, 16), 16), range(${ids.length})))`;
+}
+
 function idSql(id: string, digits: number, of: string): string {
   if (!/^[0-9a-f]+$/.test(id) || id.length !== digits) throw new Failure("internal", `${JSON.stringify(id)} is no ${of} id`);
   return `'${id.replaceAll(/../g, String.raw`\x$&`)}'`;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { CriticalPathAnswer, DiffAnswer, OutliersAnswer, RepeatsAnswer, SkewAnswer } from "@callchain/schemas/api/analysis.ts";
+import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { CAUSES, MS, buildPlantedTraces, type Cause, type Planted } from "../support/planted-causes.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { insertSpans, traceIdOf } from "../support/span-rows.ts";
@@ -214,6 +215,41 @@ describe("a cohort", () => {
     assert.equal(answer.sample.whole, false);
     assert.match(answer.scan.partialReason ?? "", /newest 20 matching traces/);
     assert.ok(BigInt(answer.sample.fromNano) > rangeOf("host").from);
+  });
+
+  it("is chosen by any query that finds traces: relations, pipelines, figures of traces", async () => {
+    const range = rangeOf("statement");
+    const all = CriticalPathAnswer.parse((await stack.ask("/critical-path", { ...range, q: '{ name = "GET /list" }' })).body);
+    const related = '{ name = "GET /list" } >> { kind = client } | count() > 3';
+    const again = CriticalPathAnswer.parse((await stack.ask("/critical-path", { ...range, q: related })).body);
+    assert.deepEqual([again.query, again.groups, again.sample.whole], [related, all.groups, true]);
+    for (const q of ['{ name = "GET /items" } > { duration > 300ms }', "{ duration > 300ms && traceDuration > 2 * .nothing }"]) {
+      const { traces } = TraceSearchAnswer.parse((await stack.ask("/traces", { ...range, q, limit: 200 })).body);
+      for (const path of ["/critical-path", "/repeats", "/skew"]) {
+        const { status, body } = await stack.ask(path, { ...range, q });
+        assert.equal(status, 200, JSON.stringify(body));
+        assert.match(JSON.stringify(body), new RegExp(`"traceCount":${traces.length},`), `${path} ${q}`);
+      }
+    }
+    const few = CriticalPathAnswer.parse((await stack.ask("/critical-path", { ...range, q: related, traces: 20 })).body);
+    assert.deepEqual([few.sample.traceCount, few.sample.spanCount, few.sample.whole], [20, 20 * 17, false]);
+    assert.match(few.scan.partialReason ?? "", /newest 20 matching traces/);
+    const complete = CriticalPathAnswer.parse((await stack.ask("/critical-path", { ...range, complete: "false" })).body);
+    assert.deepEqual([complete.sample.traceCount, complete.query], [0, "{ trace:complete = false }"]);
+    const sides = { a: '{ name = "GET /items" } > { duration > 300ms }', b: "{ } | max(duration) < 300ms" };
+    const diff = DiffAnswer.parse((await stack.ask("/diff", { ...range, ...sides })).body);
+    assert.deepEqual([diff.a.text, diff.b.text], [sides.a, sides.b]);
+    assert.equal(diff.a.sample.traceCount + diff.b.sample.traceCount, TRACE_COUNT);
+    const [slowest] = diff.nodes.toSorted((x, y) => x.perTrace.selfNano - y.perTrace.selfNano);
+    assert.equal(slowest?.name, "SELECT");
+  });
+
+  it("of single spans takes one spanset, and the refusal says so", async () => {
+    for (const path of ["/latency", "/heatmap", "/exemplars", "/outliers"]) {
+      const { status, body } = await stack.ask(path, { q: "{ } >> { }", selection: "{ }" });
+      assert.equal(status, 400);
+      assert.match(JSON.stringify(body), /one spanset \{ \.\.\. \}; relations and pipelines choose traces, for \/traces/, path);
+    }
   });
 
   it("of nothing is empty", async () => {
