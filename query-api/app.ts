@@ -38,6 +38,12 @@ const TAIL_COUNT_MAX = 16;
 /** Each holds a few requests' worth of memory, and all wait for the same log. */
 const IMPORT_COUNT_MAX = 2;
 
+/**
+ * For a question as a whole, until its answer is there or begins to stream: it may need several statements, each with its own limit. An
+ * import takes what it takes.
+ */
+const QUESTION_TIME_MAX_MS = 40_000;
+
 /** What all requests of one server share. */
 type Shared = Pick<RouteContext, "tails" | "imports">;
 
@@ -128,14 +134,24 @@ function answerRoute(route: RouteDefinition, options: AppOptions, shared: Shared
     response.once("close", () => {
       if (!response.writableFinished) left.abort(new Failure("timeout", "the client has gone"));
     });
-    const answer = await route.run(readRawParams(request), {
-      ...buildContext(request, options, left.signal),
-      ...shared,
-    });
+    const late = new AbortController();
+    const isLimited = route.method === "GET";
+    const timer = isLimited ? setTimeout(() => late.abort(tooLate()), QUESTION_TIME_MAX_MS) : undefined;
+    const answer = await route
+      .run(readRawParams(request), {
+        ...buildContext(request, options, AbortSignal.any([left.signal, late.signal])),
+        ...shared,
+      })
+      .finally(() => clearTimeout(timer));
     response.set("Cache-Control", "no-store");
     if (answer instanceof BytesReply) await sendBytes(response, answer);
     else response.json(answer);
   };
+}
+
+function tooLate(): Failure {
+  const seconds = QUESTION_TIME_MAX_MS / 1000;
+  return new Failure("timeout", `the question took longer than ${seconds} s in all; narrow the time range or the query`);
 }
 
 function buildContext(request: Request, options: AppOptions, left: AbortSignal): Omit<RouteContext, keyof Shared> {

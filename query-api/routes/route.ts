@@ -23,7 +23,7 @@ import type { Slots } from "./slots.ts";
 /** What a handler may use. */
 export interface RouteContext {
   readonly database: SpanDatabase;
-  /** Aborts when the client has gone or the server stops: hand it to every query. */
+  /** Aborts when the client has gone, the question has taken too long, or the server stops: hand it to every query. */
   readonly signal: AbortSignal;
   /** The instant at which the request arrived: what `now` means in its parameters. */
   readonly now: UnixNano;

@@ -25,13 +25,17 @@ export class Bindings {
   }
 }
 
-/** `subject` is SQL of a string. Regular expressions are anchored, as Tempo's are. */
+/**
+ * `subject` is SQL of a string. Regular expressions are anchored, as Tempo's are. They see plain strings: over a column with a dictionary
+ * the server would try the whole dictionary, up to 8192 texts, in one go, and look at no limit meanwhile (70 s of names of 8 KB were
+ * measured, under a limit of 2 s). Names cost half as much again without it.
+ */
 export function compileText(subject: string, comparison: Comparison, value: string, bindings: Bindings): string {
   if (comparison !== "=~" && comparison !== "!~") return `${subject} ${comparison} ${bindings.bind("String", value)}`;
   const contained = containedText(value);
   const test =
     contained === undefined
-      ? `match(${subject}, ${bindings.bind("String", `^(?:${value})$`)})`
+      ? `match(CAST(${subject}, 'String'), ${bindings.bind("String", `^(?:${value})$`)})`
       : `position(${subject}, ${bindings.bind("String", contained)}) > 0`;
   return comparison === "=~" ? test : `NOT ${test}`;
 }

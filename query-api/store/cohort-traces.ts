@@ -39,7 +39,10 @@ export async function* listTraces({ columns, traceIds }: CohortSpans, signal: Ab
     treeCount += 1;
     if (treeCount % TURN_TRACE_COUNT !== 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
-    if (signal.aborted) throw new Failure("timeout", "the client has gone", { cause: signal.reason });
+    if (!signal.aborted) continue;
+    throw signal.reason instanceof Failure
+      ? signal.reason
+      : new Failure("timeout", "the question was given up", { cause: signal.reason });
   }
 }
 

@@ -89,6 +89,20 @@ const READER_SETTINGS: ClickHouseSettings = {
   distributed_product_mode: "global",
 };
 
+/** Rows of a block where a statement has one regular expression; more of them share it. */
+const REGEX_BLOCK_ROWS = 32;
+const REGEX_BLOCK_ROWS_MIN = 4;
+
+/**
+ * The server looks at limits and at cancellations between two blocks alone. A regular expression whose states are too many to keep reads
+ * 2 MB a second, so that a usual block of long texts would take minutes. SQL text has no values: what stands there is a condition.
+ */
+function boundBlocks(sql: string): ClickHouseSettings {
+  const regexCount = sql.split("match(").length - 1;
+  if (regexCount === 0) return {};
+  return { max_block_size: String(Math.max(REGEX_BLOCK_ROWS_MIN, Math.floor(REGEX_BLOCK_ROWS / regexCount))) };
+}
+
 const ROW_SETTINGS: ClickHouseSettings = {
   /** An error after the first rows must not look like a short answer. */
   wait_end_of_query: 1,
@@ -113,11 +127,13 @@ class HttpDatabase implements SpanDatabase {
   readonly #client: ClickHouseClient;
   readonly #address: string;
   readonly #bodyDir: string | null;
+  readonly #isReader: boolean;
 
   constructor(options: DatabaseOptions) {
     const url = new URL(options.url);
     this.#address = url.origin;
     this.#bodyDir = options.bodyDir ?? null;
+    this.#isReader = options.role === "reader";
     this.#client = createClient({
       url,
       ...(options.database === undefined ? {} : { database: options.database }),
@@ -139,7 +155,7 @@ class HttpDatabase implements SpanDatabase {
         ...shared,
         query: sql,
         format: "JSON",
-        clickhouse_settings: { ...ROW_SETTINGS, ...shared.clickhouse_settings },
+        clickhouse_settings: { ...ROW_SETTINGS, ...this.#bounds(sql), ...shared.clickhouse_settings },
       });
       // The caller's own SELECT list decides T; ClickHouse's JSON format decides the rest.
       return (await result.json()) as unknown as JsonAnswer<T>;
@@ -153,7 +169,13 @@ class HttpDatabase implements SpanDatabase {
   }
 
   async stream(sql: string, options: QueryOptions = {}): Promise<AsyncIterable<Uint8Array>> {
-    const result = await this.#run(options, QUERY_TIMEOUT_MS, (shared) => this.#client.exec({ ...shared, query: sql }));
+    const result = await this.#run(options, QUERY_TIMEOUT_MS, (shared) =>
+      this.#client.exec({
+        ...shared,
+        query: sql,
+        clickhouse_settings: { ...this.#bounds(sql), ...shared.clickhouse_settings },
+      }),
+    );
     return this.#chunks(result.stream, options);
   }
 
@@ -185,6 +207,10 @@ class HttpDatabase implements SpanDatabase {
 
   close(): Promise<void> {
     return this.#client.close();
+  }
+
+  #bounds(sql: string): ClickHouseSettings {
+    return this.#isReader ? boundBlocks(sql) : {};
   }
 
   async #run<T>(options: QueryOptions, fallbackMs: number, send: (shared: SharedOptions) => Promise<T>): Promise<T> {
@@ -246,6 +272,8 @@ interface SharedOptions {
   readonly query_id?: string;
 }
 
+/** Whoever cancels may say why. */
 function cancelled(signal: AbortSignal, cause?: unknown): Failure {
+  if (signal.reason instanceof Failure) return signal.reason;
   return new Failure("timeout", "the statement was cancelled by its caller", { cause: cause ?? signal.reason });
 }

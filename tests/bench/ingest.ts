@@ -2,13 +2,14 @@
  * `npm run bench -- ingest`: the all-in-one with receivers, log, writer, engine and its merges on one pinned core, the sender on
  * another. What counts is spans acknowledged and later found by query; the clock runs until the last of them is found.
  * `[seconds] [name of a run] [--cpu-prof DIR]`: a profile of the receivers and the writer, which takes some CPU itself. With `--peers` beside
- * other systems: ingest-peers.ts.
+ * other systems: ingest-peers.ts; with `--hostile` beside questions that cost all they can: ingest-hostile.ts.
  */
 import { parseArgs } from "node:util";
 import { createClient } from "@clickhouse/client";
 import type { ClickHouseClient } from "@clickhouse/client";
 import { makeTempDir, removeDir, startCallchain } from "../support/process.ts";
 import { formatProfiles } from "./cpu-profile.ts";
+import { runHostileBench } from "./ingest-hostile.ts";
 import { runIngestPeers } from "./ingest-peers.ts";
 import type { LoadOptions } from "./load.ts";
 import { startLoad } from "./peers/load-process.ts";
@@ -156,6 +157,10 @@ export function formatIngest(rows: readonly IngestFigures[]): string {
 export async function runIngestBench(args: readonly string[]): Promise<void> {
   if (args.includes("--peers")) {
     await runIngestPeers(args.filter((argument) => argument !== "--peers"));
+    return;
+  }
+  if (args.includes("--hostile")) {
+    await runHostileBench(args.filter((argument) => argument !== "--hostile"));
     return;
   }
   const { values, positionals } = parseArgs({
