@@ -182,7 +182,7 @@ export const pathParam = {
     single<string>({
       place: "path",
       description,
-      accepted: "a text",
+      accepted: `a text of at most ${TEXT_CHARS_MAX} characters`,
       schema: { type: "string" },
       isRequired: true,
       absent: () => "",
@@ -280,5 +280,8 @@ function checkRange(values: ReadonlyMap<string, unknown>, raw: RawParams, faults
   const from = values.get("from");
   const to = values.get("to");
   if (typeof from !== "bigint" || typeof to !== "bigint" || from < to) return;
-  faults.push({ parameter: "from", given: raw.get("from")?.join(", ") ?? null, accepted: "a time before `to`" });
+  // Named is what was given: the other has its fallback.
+  const [given, other] = raw.has("from") ? (["from", "before `to`"] as const) : (["to", "after `from`"] as const);
+  const fallback = raw.has("from") === raw.has("to") ? "" : ", which has its fallback where it is not given";
+  faults.push({ parameter: given, given: raw.get(given)?.join(", ") ?? null, accepted: `a time ${other}${fallback}` });
 }

@@ -110,13 +110,18 @@ async function chooseSample(question: OutliersQuestion, { database, signal }: As
   };
   const scans: ScanFigures[] = [];
   const countSides = async (from: UnixNano): Promise<SideCounts> => {
-    const { rows, scan } = await database.query<{ all: string; selected: string }>(
-      `SELECT count() AS all, countIf(${selected}) AS selected FROM spans WHERE ${IN_RANGE} AND (${inQuery.where})`,
-      { params: { ...bound, ...rangeParams({ from, to: range.to }) }, signal, timeoutMs: TIMEOUT_MS },
-    );
-    scans.push(scan);
-    const selection = Number(rows[0]?.selected ?? 0);
-    return { selection, rest: Number(rows[0]?.all ?? 0) - selection };
+    const options = { params: { ...bound, ...rangeParams({ from, to: range.to }) }, signal, timeoutMs: TIMEOUT_MS };
+    const count = async (more: string): Promise<number> => {
+      const { rows, scan } = await database.query<{ n: string }>(
+        `SELECT count() AS n FROM spans WHERE ${IN_RANGE} AND (${inQuery.where})${more}`,
+        options,
+      );
+      scans.push(scan);
+      return Number(rows[0]?.n ?? 0);
+    };
+    // Each as a condition: indexes serve those, and the server looks at its limits more often than within a list of columns.
+    const [all, selection] = await Promise.all([count(""), count(` AND ${selected}`)]);
+    return { selection, rest: all - selection };
   };
   const counted = await countSides(range.from);
   let from = range.from;
