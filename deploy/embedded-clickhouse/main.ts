@@ -2,7 +2,6 @@
  * The embedded engine as a process: `node deploy/embedded-clickhouse/main.ts --data-dir DIR --engine-address 127.0.0.1:8123`. Started by
  * supervisor.ts, over whose channel it says when it is ready, and whose end it takes as its own; started by hand it runs alone.
  */
-import { constants, setPriority } from "node:os";
 import { describeSettings, flagOf, readConfig, setting } from "@callchain/schemas/runtime/config.ts";
 import { listen, urlOf } from "@callchain/schemas/runtime/listen.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
@@ -12,12 +11,6 @@ import { writeHolder } from "./engine/holder.ts";
 import { createEngineServer } from "./http/server.ts";
 
 const MIB = 1024 * 1024;
-
-/**
- * Under a supervisor this process stands back behind the receivers: two dozen threads that answer questions would otherwise leave them a
- * twenty-fifth of a core. What is acknowledged waits in the log meanwhile.
- */
-const NICE = constants.priority.PRIORITY_BELOW_NORMAL;
 
 const SETTINGS = {
   dataDir: setting.path("./data", "directory of the data; one engine per directory"),
@@ -38,8 +31,6 @@ async function main(): Promise<void> {
     );
   }
   const log = openLog("engine");
-  // Before the engine begins its threads, which inherit it.
-  if (process.send !== undefined) setPriority(NICE);
   const engine = new Engine(config.dataDir, { memoryBytesMax: config.memoryMax, bodyBytesMax: config.bodyMax }, log);
   const server = createEngineServer(engine, log);
   const url = urlOf(await listen(server, config.engineAddress, flagOf("engineAddress")));
