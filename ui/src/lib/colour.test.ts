@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { assignSlots, oklchOfSlot, serviceColours, SLOT_COUNT, SlotRegistry, slotOf, type Theme } from "./colour.ts";
+import { assignSlots, oklchOfSlot, slotColours, SLOT_COUNT, SlotRegistry, slotOf, type Theme } from "./colour.ts";
 
 /** OKLCH to linear sRGB (Ottosson, https://bottosson.github.io/posts/oklab/). */
 function linearRgb([lightness, chroma, hue]: readonly [number, number, number]): [number, number, number] {
@@ -92,7 +92,7 @@ describe("service colours", () => {
   });
 
   it("give a name outside of the view its own slot", () => {
-    assert.match(serviceColours(["cart"], "dark")("stranger"), /^oklch\([\d.]+ [\d.]+ \d+\)$/);
+    assert.match(slotColours(["cart"], "dark")("stranger"), /^oklch\([\d.]+ [\d.]+ \d+\)$/);
   });
 
   it("stay with a service from view to view, whatever else is in them", () => {

@@ -146,8 +146,3 @@ export function slotColours(
   const slots = assignSlots(names, preferred);
   return (name) => colourOfSlot(slots.get(name) ?? preferred(name), theme);
 }
-
-/** Colours for one view by the names' hashes alone. */
-export function serviceColours(names: Iterable<string>, theme: Theme): (name: string) => string {
-  return slotColours(names, theme);
-}

@@ -1,5 +1,5 @@
 /** Which dialog of the frame is open: the help of a page, that of the query language, or the command palette. */
-export type HelpTopic = "services" | "search" | "map" | "service" | "traceql";
+export type HelpTopic = "services" | "search" | "map" | "service" | "diff" | "live" | "open" | "traceql";
 
 class Help {
   topic = $state<HelpTopic | null>(null);

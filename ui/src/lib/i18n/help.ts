@@ -26,6 +26,9 @@ export const HELP_TEXTS = {
   "help.title.search": ["Help: search", "帮助：搜索"],
   "help.title.map": ["Help: service map", "帮助：服务拓扑"],
   "help.title.service": ["Help: one service", "帮助：单个服务"],
+  "help.title.diff": ["Help: compare", "帮助：对比"],
+  "help.title.live": ["Help: live tail", "帮助：实时追踪"],
+  "help.title.open": ["Help: files of traces", "帮助：追踪文件"],
   "help.title.traceql": ["The query language", "查询语言"],
   "help.keys": ["Keys", "按键"],
   "help.shows": ["What it shows", "显示内容"],
@@ -35,6 +38,7 @@ export const HELP_TEXTS = {
   "help.key.find": ["go to the search or filter field", "跳到搜索或筛选框"],
   "help.key.refresh": ["ask again", "重新查询"],
   "help.key.run": ["in the query: run it; ↓ then Enter takes a suggestion", "在查询中：执行；先按 ↓ 再按 Enter 采用建议"],
+  "help.key.pause": ["pause, and go on", "暂停与继续"],
   "help.key.complete": ["in the query: show suggestions", "在查询中：显示建议"],
   "help.key.undo": ["in the query: undo", "在查询中：撤销"],
   "help.key.brush": [
@@ -63,6 +67,18 @@ export const HELP_TEXTS = {
   "help.service": [
     "Rate, errors and duration of the calls into one service, who calls it and whom it calls, where the critical path of its traces spends time, its span names, versions and instances. Dots on the charts are example traces: a click opens one.",
     "单个服务入口调用的速率、错误与耗时，它的调用方与被调用方，其追踪关键路径的时间分布，以及 Span 名称、版本和实例。图表上的圆点是示例追踪，点击可打开。",
+  ],
+  "help.diff": [
+    "Two traces, or the traces of two queries (two releases, slow against fast), merged by call path. Per path: calls, errors, self time and total time of both sides, and how one of them changed. New and vanished paths are marked.",
+    "按调用路径合并两条追踪或两个查询（两个版本、慢与快）的追踪。每条路径列出两侧的次数、错误、自身耗时与总耗时及其变化，新增和消失的路径有标记。",
+  ],
+  "help.live": [
+    "Spans that match the query, as they are stored, newest on top. A pause keeps what arrives for later. Where more match than can be sent, what was left out is counted.",
+    "与查询匹配的 Span 在入库时显示，最新的在最上面。暂停时到达的 Span 会保留。匹配过多时会统计被略过的数量。",
+  ],
+  "help.open": [
+    "Traces of a file in OTLP, Jaeger or Zipkin JSON, with every view of the trace page. The file is read in this browser and stays here: nothing is uploaded, and no connection is needed. This tab still has it after a reload, until it is closed here.",
+    "以追踪页的全部视图查看 OTLP、Jaeger 或 Zipkin JSON 文件中的追踪。文件只在此浏览器中读取并保留：不会上传，也无需连接。刷新后此标签页仍保留该文件，直到在此关闭。",
   ],
   "help.traceql": [
     "A query is TraceQL as in Grafana Tempo: conditions on one span in braces. Words and key=value without braces are understood too, and shown rewritten above the results.",

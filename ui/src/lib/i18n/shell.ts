@@ -18,6 +18,9 @@ export const SHELL_TEXTS = {
   "settings.utc": ["Show times in UTC", "以 UTC 显示时间"],
   "settings.utc.short": ["UTC", "UTC"],
   "settings.local": ["Local time", "本地时间"],
+  "settings.zone": ["Times are shown in {zone}; switch", "时间以 {zone} 显示；切换"],
+  "settings.keys": ["Keyboard", "键盘"],
+  "keys.on": ["Single-key shortcuts are on", "启用单键快捷键"],
   "settings.open": ["Settings", "设置"],
 
   "range.label": ["Time range", "时间范围"],

@@ -231,7 +231,6 @@ export const TRACE_TEXTS = {
   "trace.key.gaps": ["Gaps", "空隙"],
   "trace.key.idle": ["Compress idle time", "压缩空闲时间"],
   "trace.key.links": ["Arcs of links", "链接弧线"],
-  "trace.keys.on": ["Single-key shortcuts are on", "启用单键快捷键"],
   "trace.key.lessLevels": ["One level less", "少显示一层"],
   "trace.key.moreLevels": ["One level more", "多显示一层"],
   "trace.key.views": ["Views", "视图"],

@@ -1,6 +1,7 @@
 /** The keyboard map of the waterfall, as one table for the handler and the help. */
 import type { TextKey } from "../../lib/i18n/dictionary.ts";
 import { settings } from "../../state/settings.svelte.ts";
+import { isFree, isSingleCharacter } from "../../state/shortcuts.ts";
 import type { TraceView } from "./view.svelte.ts";
 
 const PAGE_ROWS = 20;
@@ -67,21 +68,9 @@ export function keyName(key: string): string {
   return NAMES[key] ?? key;
 }
 
-/** Those that a person who dictates or leans on a key would set off by accident (WCAG 2.1.4); they can be turned off. */
-export function isSingleCharacter(key: string): boolean {
-  return key.length === 1 && key !== " ";
-}
-
-/** True where the focus is on something that takes letters itself. */
-function takesText(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || target.matches("input, textarea, select, [role=textbox]");
-}
-
 /** Carries out what a key stands for; false where it stands for nothing here. */
 export function runKey(event: KeyboardEvent, view: TraceView, page: PageActions): boolean {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
-  if (takesText(event.target) || document.querySelector("dialog[open]") !== null) return false;
+  if (!isFree(event)) return false;
   const inGrid = event.target instanceof Element && event.target.closest("[role=treegrid]") !== null;
   const command = COMMANDS.find(({ keys, where }) => keys.includes(event.key) && (where === "page" || inGrid));
   if (command === undefined || (isSingleCharacter(event.key) && !settings.keysAreOn)) return false;
