@@ -40,7 +40,8 @@ function drawSpan(context: CanvasRenderingContext2D, scene: Scene, row: number, 
   const bar = barOf(shownStart, axis.toShown(start + duration) - shownStart, window, width);
   if (bar === null) return drawPointer(context, scene, shownStart, top);
   const isError = model.isError(row);
-  context.globalAlpha = scene.matches === null || scene.matches[row] === 1 ? 1 : DIMMED;
+  const isDimmed = scene.matches !== null && scene.matches[row] !== 1;
+  context.globalAlpha = isDimmed ? DIMMED : 1;
   context.fillStyle = isError ? palette.error : (scene.colours[model.service[row] ?? 0] ?? palette.muted);
   fillBar(context, bar, top, scene.barHeight);
   drawGaps(context, scene, row, top);
@@ -49,7 +50,7 @@ function drawSpan(context: CanvasRenderingContext2D, scene: Scene, row: number, 
   const text = formatDuration(duration);
   const needed = neededFor(context, text, isError);
   const spot = labelSpot([bar], needed, width) ?? drawPatch(context, scene, bar, top, needed);
-  drawLabel(context, scene, spot, top + scene.barHeight / 2, text, isError);
+  drawLabel(context, scene, spot, top + scene.barHeight / 2, { text, isError, isDimmed });
 }
 
 function drawGroup(context: CanvasRenderingContext2D, scene: Scene, kin: number, top: number): void {
@@ -69,14 +70,16 @@ function drawGroup(context: CanvasRenderingContext2D, scene: Scene, kin: number,
   const spot = labelSpot(bars, needed, width);
   const barTop = spot === null ? top - FLAT_RAISE : top;
   const barHeight = spot === null ? FLAT_HEIGHT : scene.barHeight;
-  context.globalAlpha = scene.matches === null || anyMatch(scene, kin) ? 1 : DIMMED;
+  const isDimmed = scene.matches !== null && !anyMatch(scene, kin);
+  context.globalAlpha = isDimmed ? DIMMED : 1;
   context.fillStyle = isError ? palette.error : (scene.colours[model.service[first] ?? 0] ?? palette.muted);
   for (const bar of bars) context.fillRect(bar.x0, barTop, bar.x1 - bar.x0, barHeight);
   // A line under all of them says that they are one row.
   context.fillRect(firstBar.x0, barTop + barHeight + 1, lastBar.x1 - firstBar.x0, 1);
-  if (spot !== null) return drawLabel(context, scene, spot, top + scene.barHeight / 2, text, isError);
+  const label = { text, isError, isDimmed };
+  if (spot !== null) return drawLabel(context, scene, spot, top + scene.barHeight / 2, label);
   const below = Math.max(0, Math.min(firstBar.x0, width - needed));
-  drawLabel(context, scene, below, top - FLAT_RAISE + FLAT_LABEL_TOP, text, isError);
+  drawLabel(context, scene, below, top - FLAT_RAISE + FLAT_LABEL_TOP, label);
 }
 
 function anyMatch(scene: Scene, kin: number): boolean {
@@ -122,15 +125,17 @@ function drawPatch(context: CanvasRenderingContext2D, scene: Scene, bar: Bar, to
   return x;
 }
 
-function drawLabel(
-  context: CanvasRenderingContext2D,
-  scene: Scene,
-  x: number,
-  middle: number,
-  text: string,
-  isError: boolean,
-): void {
+interface Label {
+  readonly text: string;
+  readonly isError: boolean;
+  readonly isDimmed: boolean;
+}
+
+/** The text of a span that was not looked for loses its colour only: it must stay readable. */
+function drawLabel(context: CanvasRenderingContext2D, scene: Scene, x: number, middle: number, label: Label): void {
+  const { text, isError, isDimmed } = label;
   if (isError) drawErrorGlyph(context, scene.palette, x + 6, middle);
-  context.fillStyle = isError ? scene.palette.error : scene.palette.muted;
+  context.globalAlpha = 1;
+  context.fillStyle = isError && !isDimmed ? scene.palette.error : scene.palette.muted;
   context.fillText(text, isError ? x + GLYPH_WIDTH : x, middle + 0.5);
 }
