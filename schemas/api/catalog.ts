@@ -102,6 +102,13 @@ export const DependencyNode = z
     kind: z.enum(["service", "database", "messaging", "external"]),
     spanCount: Count,
     errorCount: Count,
+    namespace: z.string().nullable().meta({
+      description: "`service.namespace` of a service's resources, else `k8s.namespace.name`; null where neither was sent",
+    }),
+    serverRootCount: Count.meta({ description: "Server spans of a service that begin a trace: requests from outside" }),
+    otherRootCount: Count.meta({
+      description: "Other spans of a service that begin a trace, but consumers: a user's action in a browser, a job",
+    }),
   })
   .meta({ id: "DependencyNode" });
 export type DependencyNode = z.infer<typeof DependencyNode>;

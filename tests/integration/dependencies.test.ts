@@ -34,6 +34,8 @@ async function askGraph(
   return DependenciesAnswer.parse(reply.body);
 }
 
+const NO_ROOTS = { namespace: null, serverRootCount: 0, otherRootCount: 0 };
+
 function shortEdges(answer: DependencyGraph): string[] {
   return answer.edges
     .map((edge) => `${edge.caller} -${edge.kind} ${edge.callCount}/${edge.errorCount}-> ${edge.callee}`)
@@ -127,14 +129,40 @@ describe("GET /dependencies", () => {
     assert.deepEqual(call?.exampleTraceIds, [traceIdOf("a"), traceIdOf("c")], "the slowest, then the slowest that failed");
     assert.deepEqual(
       answer.nodes.find((node) => node.id === "service:cart"),
-      { id: "service:cart", name: "cart", kind: "service", spanCount: 7, errorCount: 2 },
+      { id: "service:cart", name: "cart", kind: "service", spanCount: 7, errorCount: 2, ...NO_ROOTS },
     );
     assert.deepEqual(
       answer.nodes.find((node) => node.id === "external:bank.example"),
-      { id: "external:bank.example", name: "bank.example", kind: "external", spanCount: 1, errorCount: 1 },
+      { id: "external:bank.example", name: "bank.example", kind: "external", spanCount: 1, errorCount: 1, ...NO_ROOTS },
     );
     assert.equal(JSON.stringify(answer).includes("4111"), false, "nothing of a URL but its host");
     assert.equal(answer.scan.partial, false);
+  });
+
+  it("tells which services begin traces, by what kind of span, and their namespaces", async () => {
+    const t = takeDay();
+    const spans: SpanSeed[] = [
+      { trace: "a", id: "1", service: "web", kind: "internal", startNano: t, resource: { "service.namespace": "shop" } },
+      { trace: "b", id: "1", service: "api", kind: "server", startNano: t, resource: { "k8s.namespace.name": "edge" } },
+      {
+        trace: "b",
+        id: "2",
+        parent: "1",
+        service: "api",
+        kind: "client",
+        startNano: t,
+        resource: { "k8s.namespace.name": "edge" },
+      },
+      { trace: "c", id: "1", service: "mail", kind: "consumer", startNano: t },
+    ];
+    await insertSpans(stack.writer, spans);
+    const { nodes } = await askGraph(t, t + MINUTE);
+    const told = nodes.map((node) => [node.name, node.namespace, node.serverRootCount, node.otherRootCount]);
+    assert.deepEqual(told.toSorted(), [
+      ["api", "edge", 1, 0],
+      ["mail", null, 0, 0],
+      ["web", "shop", 0, 1],
+    ]);
   });
 
   it("counts spans that were exported twice once, in any order of arrival and over several inserts", async () => {

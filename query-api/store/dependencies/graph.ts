@@ -19,6 +19,7 @@ export interface Graph {
 type NodeKind = DependencyNode["kind"];
 type EdgeKind = DependencyEdge["kind"];
 
+const NOTHING_COUNTED = { spanCount: 0, errorCount: 0, namespace: null, serverRootCount: 0, otherRootCount: 0 };
 const NO_TRACE = "0".repeat(32);
 
 class GraphBuilder {
@@ -32,11 +33,20 @@ class GraphBuilder {
 
   node(kind: NodeKind, name: string, spanCount = 0, errorCount = 0): string {
     const id = `${kind}:${name}`;
-    const known = this.#nodes.get(id) ?? { id, name, kind, spanCount: 0, errorCount: 0 };
+    const known = this.#nodes.get(id) ?? { id, name, kind, ...NOTHING_COUNTED };
     known.spanCount += spanCount;
     known.errorCount += errorCount;
     this.#nodes.set(id, known);
     return id;
+  }
+
+  service(row: ServiceCountRow): void {
+    const id = this.node("service", row.service, Number(row.spans), Number(row.errors));
+    const node = this.#nodes.get(id);
+    if (node === undefined) return;
+    node.namespace = row.namespace === "" ? null : row.namespace;
+    node.serverRootCount = Number(row.serverRoots);
+    node.otherRootCount = Number(row.otherRoots);
   }
 
   has(kind: NodeKind, name: string): boolean {
@@ -98,7 +108,7 @@ function nameDatabases(peers: readonly PeerRow[]): (row: PeerRow) => string {
 /** Nodes and edges, largest first. Services without calls are nodes too. */
 export function buildGraph(rows: GraphRows): Graph {
   const graph = new GraphBuilder(rows.every);
-  for (const { service, spans, errors } of rows.services) graph.node("service", service, Number(spans), Number(errors));
+  for (const row of rows.services) graph.service(row);
   for (const row of rows.calls) graph.edge("call", graph.node("service", row.caller), graph.node("service", row.callee), row);
   const databaseName = nameDatabases(rows.peers);
   for (const row of rows.peers) {

@@ -207,7 +207,22 @@ export interface ServiceCountRow {
   readonly service: string;
   readonly spans: string;
   readonly errors: string;
+  readonly serverRoots: string;
+  readonly otherRoots: string;
+  /** "" where none was sent. */
+  readonly namespace: string;
 }
 
-export const SERVICE_COUNTS = `SELECT service, count() AS spans, countIf(status = 2) AS errors FROM spans WHERE ${IN_RANGE}
-  GROUP BY service ORDER BY spans DESC LIMIT {nodeLimit:UInt32}`;
+const namespaceOf = (key: string): string => `nullIf(JSONExtractString(aResource, '${key}'), '')`;
+
+/** All resources of a service are taken to be of one namespace. */
+export const SERVICE_COUNTS = `SELECT service, spans, errors, serverRoots, otherRoots,
+  coalesce(${namespaceOf("service.namespace")}, ${namespaceOf("k8s.namespace.name")}, '') AS namespace
+FROM (
+  SELECT service, count() AS spans, countIf(status = 2) AS errors,
+    countIf(parent_span_id = ${NO_PARENT} AND kind = 2) AS serverRoots,
+    countIf(parent_span_id = ${NO_PARENT} AND kind NOT IN (2, 5)) AS otherRoots, any(toString(resource)) AS aResource
+  FROM spans WHERE ${IN_RANGE}
+  GROUP BY service ORDER BY spans DESC LIMIT {nodeLimit:UInt32}
+)
+ORDER BY spans DESC`;

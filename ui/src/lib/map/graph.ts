@@ -1,6 +1,6 @@
 /**
  * Which part of the service graph is drawn. Up to 60 nodes everything; up to 200 the traffic backbone, with calls to hubs as badges; above
- * that services are grouped by the first word of their name and one group is open at a time. Focus on a node always works. Every edge that is left out is counted.
+ * that services are grouped by namespace and one group is open at a time. Focus on a node always works. Every edge that is left out is counted.
  */
 import type { DependencyEdge, DependencyNode } from "@callchain/schemas/api/catalog.ts";
 import { splitHubs } from "./hubs.ts";
@@ -13,6 +13,10 @@ export interface MapNode {
   readonly kind: MapNodeKind;
   readonly spanCount: number;
   readonly errorCount: number;
+  readonly namespace: string | null;
+  /** Spans that begin a trace: server spans, and others but consumers. */
+  readonly serverRootCount: number;
+  readonly otherRootCount: number;
   /** Services inside, for a group; otherwise 1. */
   readonly memberCount: number;
 }
@@ -173,11 +177,17 @@ export function groupNameOf(name: string): string {
   return /^[^-./_: ]+/.exec(name)?.[0] ?? name;
 }
 
-/** Services that share their first word become one node, except in the open group; edges between the same two ends become one. */
+/**
+ * Services of one namespace become one node, except in the open group; edges between the same two ends become one. Where no namespace was
+ * sent, or all services share one, the first word of the names takes its place.
+ */
 export function groupNodes(graph: MapGraph, openGroup: string | null): MapGraph {
   const members = new Map<string, MapNode[]>();
+  const namespaces = new Set(graph.nodes.map(({ namespace }) => namespace).filter((namespace) => namespace !== null));
+  const groupOfService = ({ name, namespace }: MapNode): string =>
+    namespaces.size > 1 && namespace !== null ? namespace : groupNameOf(name);
   for (const node of graph.nodes) {
-    const key = node.kind === "service" ? `group:${groupNameOf(node.name)}` : node.id;
+    const key = node.kind === "service" ? `group:${groupOfService(node)}` : node.id;
     const list = members.get(key);
     if (list === undefined) members.set(key, [node]);
     else list.push(node);
@@ -200,6 +210,9 @@ function groupOf(id: string, members: readonly MapNode[]): MapNode {
     kind: "group",
     spanCount: sum((node) => node.spanCount),
     errorCount: sum((node) => node.errorCount),
+    namespace: null,
+    serverRootCount: sum((node) => node.serverRootCount),
+    otherRootCount: sum((node) => node.otherRootCount),
     memberCount: members.length,
   };
 }

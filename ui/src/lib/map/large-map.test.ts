@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { DependencyNode } from "@callchain/schemas/api/catalog.ts";
 import * as fc from "fast-check";
 import { compareGraphs, comparedRange, readComparison } from "./comparison.ts";
 import { mapGraph, planMap, type MapChoice, type MapGraph } from "./graph.ts";
@@ -12,7 +13,7 @@ const WHOLE: MapChoice = { focus: null, depth: 1, showAll: false, openGroup: nul
 
 type Call = readonly [caller: string, callee: string, callCount?: number];
 /** Names with a colon are ids of other kinds than services. */
-function graphOf(calls: readonly Call[]): MapGraph {
+function graphOf(calls: readonly Call[], counts: Readonly<Record<string, Partial<DependencyNode>>> = {}): MapGraph {
   const id = (name: string): string => (name.includes(":") ? name : `service:${name}`);
   const kindOf = (name: string): "service" | "database" | "messaging" | "external" => {
     const kind = id(name).split(":")[0];
@@ -26,6 +27,10 @@ function graphOf(calls: readonly Call[]): MapGraph {
       kind: kindOf(name),
       spanCount: 1,
       errorCount: 0,
+      namespace: null,
+      serverRootCount: 0,
+      otherRootCount: 0,
+      ...counts[name],
     })),
     edges: calls.map(([caller, callee, callCount = 1]) => ({
       caller: id(caller),
@@ -114,6 +119,26 @@ describe("tiers", () => {
       "external:bank": "external",
       "messaging:orders": "queue",
     });
+  });
+});
+
+describe("a service that begins traces", () => {
+  const fanOut: readonly Call[] = [
+    ["front", "cart", 10],
+    ["front", "pay", 10],
+    ["front", "stock", 10],
+    ["cart", "front", 3],
+  ];
+  const tierOf = (counts: Partial<DependencyNode>): string | undefined =>
+    tiersOf(graphOf(fanOut, { front: counts })).get("service:front");
+
+  it("is a gateway by server spans and an edge by any other, though others call it, too", () => {
+    assert.equal(tierOf({ serverRootCount: 20 }), "gateway");
+    assert.equal(tierOf({ otherRootCount: 20, serverRootCount: 2 }), "edge");
+  });
+
+  it("is no more than a service where most of its calls come from other services", () => {
+    assert.equal(tierOf({ serverRootCount: 2 }), "service");
   });
 });
 

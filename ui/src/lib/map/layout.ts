@@ -32,7 +32,8 @@ export interface Layout {
 
 const NODE_GAP = 20;
 const EDGE_GAP = 10;
-const LAYER_GAP = 20;
+/** On both sides of a label. */
+const LAYER_GAP = 14;
 const MARGIN = 16;
 /** The exact ranking takes too long above this many edges; the tight tree is nearly as good. */
 const EXACT_EDGES_MAX = 150;

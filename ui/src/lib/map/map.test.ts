@@ -12,6 +12,9 @@ const node = (name: string, kind: DependencyNode["kind"] = "service"): Dependenc
   kind,
   spanCount: 10,
   errorCount: 1,
+  namespace: null,
+  serverRootCount: 0,
+  otherRootCount: 0,
 });
 const edge = (caller: string, callee: string, callCount = 1): DependencyEdge => ({
   caller: `service:${caller}`,
@@ -143,6 +146,20 @@ describe("the part of a graph that is drawn", () => {
     const [one, other] = [caller, callee].map((id) => groupNameOf(id.slice("service:".length)));
     return one === other && one !== open;
   }
+
+  it("groups by namespace where services have more than one, and by the first word of the name where none was sent", () => {
+    const service = (name: string, namespace: string | null): DependencyNode => ({ ...node(name), namespace });
+    const nodes = [
+      service("a1", "shop"),
+      service("b1", "shop"),
+      service("c1", "bank"),
+      service("d1", "bank"),
+      service("x-1", null),
+    ];
+    const grouped = (of: DependencyNode[]): string[] => names(groupNodes(mapGraph({ nodes: of, edges: [] }), null));
+    assert.deepEqual(grouped([...nodes, service("x-2", null)]), ["bank", "shop", "x"]);
+    assert.deepEqual(grouped(nodes.map((each) => ({ ...each, namespace: "one" }))), ["a1", "b1", "c1", "d1", "x-1"]);
+  });
 
   it("takes the first word of a name as its group", () => {
     assert.deepEqual(["pay-api", "pay.api", "pay/x", "pay", "-x", ""].map(groupNameOf), ["pay", "pay", "pay", "pay", "-x", ""]);

@@ -4,12 +4,14 @@ import * as fc from "fast-check";
 import { mapGraph, type MapGraph } from "./graph.ts";
 import { MAP_METRICS, matrixOrder, matrixShade, readMetric } from "./matrix.ts";
 
+const UNCOUNTED = { spanCount: 1, errorCount: 0, namespace: null, serverRootCount: 0, otherRootCount: 0 };
+
 function graphOf(
   calls: readonly (readonly [caller: string, callee: string, callCount?: number, errorCount?: number])[],
 ): MapGraph {
   const names = [...new Set(calls.flatMap(([caller, callee]) => [caller, callee]))];
   return mapGraph({
-    nodes: names.map((name) => ({ id: `service:${name}`, name, kind: "service", spanCount: 1, errorCount: 0 })),
+    nodes: names.map((name) => ({ id: `service:${name}`, name, kind: "service", ...UNCOUNTED })),
     edges: calls.map(([caller, callee, callCount = 1, errorCount = 0]) => ({
       caller: `service:${caller}`,
       callee: `service:${callee}`,

@@ -39,8 +39,9 @@ const LABELLED_EDGES_MAX = 90;
 const NODE_HEIGHT = 42;
 const NODE_HEIGHT_BARE = 28;
 const NODE_TEXT_MAX = 170;
-/** Icon, stripe and padding beside a node's text. */
-const NODE_FRAME = 44;
+/** Where a node's text begins: right of its icon. */
+export const NODE_TEXT_X = 31;
+const NODE_FRAME = NODE_TEXT_X + 9;
 /** Lines of a label are this far apart. */
 export const LINE_HEIGHT = 13;
 const LABEL_PADDING = 4;
@@ -125,7 +126,7 @@ function sceneEdge(edge: MapEdge, words: SceneWords, strokeWidth: number, measur
   const change = other === undefined ? null : formatChange(edge.p95Nano, other.p95Nano);
   const rate = `${formatRate(edge.callCount, words.seconds)}${isNew ? ` · ${words.isNew}` : ""}`;
   const errors = edge.errorCount > 0 ? `⚠ ${formatPercent(edge.errorCount / edge.callCount, 2)}` : "";
-  const p95 = `p95 ${formatDuration(edge.p95Nano)}${change === null || change === "±0%" ? "" : ` ${change}`}`;
+  const p95 = `${formatDuration(edge.p95Nano)}${change === null || change === "±0%" ? "" : ` ${change}`}`;
   return {
     edge,
     rate,
