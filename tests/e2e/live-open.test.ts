@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
+import { seriousFaults } from "../support/axe.ts";
 import { openPage, skipWithoutBrowser } from "../support/browser.ts";
 import { openPageStack, type PageStack } from "../support/page-stack.ts";
 import { buildSpan, spanIdOf, traceIdOf } from "../support/store-spans.ts";
@@ -161,6 +162,96 @@ test(
     assert.deepEqual(faults, []);
   },
 );
+
+test("a file needs no connection once the page for files is there, and a reload of the tab still has it", { skip }, async () => {
+  const { page, faults } = await openPage(stack.browser);
+  await page.goto(`${stack.callchain.queryUrl}/open`);
+  await page.waitForLoadState("networkidle");
+  const missed: string[] = [];
+  page.on("requestfailed", (sent) => missed.push(new URL(sent.url()).pathname));
+  await page.context().setOffline(true);
+  await page.locator('input[type="file"]').setInputFiles({
+    name: "orders.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(buildFile()),
+  });
+  await page.getByRole("link", { name: "GET /orders" }).click();
+  const grid = page.locator('[role="treegrid"][aria-busy="false"]');
+  await grid.getByRole("row").nth(1).click();
+  await page.getByText("card.kind", { exact: true }).first().waitFor();
+  for (const [view, seen] of [
+    ["Flame", page.getByRole("treeitem").first()],
+    ["Call graph", page.getByRole("tabpanel").locator("svg [role=button]").first()],
+    ["Statistics", page.getByRole("cell", { name: /charge/ })],
+    ["Raw JSON", page.getByText('"card.kind"')],
+  ] as const) {
+    await page.getByRole("tab", { name: view }).click();
+    await seen.waitFor();
+  }
+  // The browser itself asks for the icon of each address.
+  assert.deepEqual(
+    missed.filter((path) => path !== "/favicon.svg"),
+    [],
+  );
+
+  await page.context().setOffline(false);
+  await page.getByRole("tab", { name: "Waterfall" }).click();
+  const asked: string[] = [];
+  page.on("request", (sent) => {
+    if (sent.url().includes("/api/")) asked.push(sent.url());
+  });
+  await page.reload();
+  await grid.getByRole("row").nth(1).waitFor();
+  await page.getByText("card.kind", { exact: true }).first().waitFor();
+  await page.getByRole("link", { name: "Open", exact: true }).click();
+  await page.getByText(/OTLP JSON · 1 trace/).waitFor();
+  assert.deepEqual(asked, [], "what the tab has is asked of nobody");
+  await page.getByRole("button", { name: "Close the file" }).click();
+  await page.reload();
+  await page.getByText("Where such files come from").waitFor();
+  assert.deepEqual(
+    faults.filter((fault) => !fault.includes("ERR_INTERNET_DISCONNECTED")),
+    [],
+  );
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`the live page and the page for files have no serious fault, ${colorScheme}, wide and narrow`, { skip }, async () => {
+    for (const width of [1440, 900]) {
+      const { page, faults, screenshot } = await openPage(stack.browser, {
+        colorScheme,
+        width,
+        locale: width === 900 ? "zh-CN" : "en-GB",
+      });
+      const check = async (name: string): Promise<void> => {
+        await screenshot(`${name}-${colorScheme}-${width}`);
+        assert.deepEqual(await seriousFaults(page), [], `${name} at ${width}`);
+        assert.equal(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0, name);
+      };
+      await page.goto(`${stack.callchain.queryUrl}/live`);
+      await page.locator(".following").waitFor();
+      await check("live-waiting");
+      await send("GET /cart", 2);
+      await send("POST /pay", 2, FAILED);
+      await page.getByRole("link", { name: "POST /pay" }).nth(1).waitFor();
+      await page.getByRole("link", { name: "GET /cart" }).nth(1).waitFor();
+      await check("live");
+      await page.keyboard.press("?");
+      await page.getByRole("dialog").waitFor();
+      await check("live-help");
+      await page.goto(`${stack.callchain.queryUrl}/open`);
+      await page.locator(".sources").waitFor();
+      await check("open");
+      await page
+        .locator('input[type="file"]')
+        .setInputFiles({ name: "orders.json", mimeType: "application/json", buffer: Buffer.from(buildFile()) });
+      await page.getByRole("link", { name: "GET /orders" }).waitFor();
+      await check("open-file");
+      assert.deepEqual(faults, []);
+      await page.context().close();
+    }
+  });
+}
 
 test("the page for files at 900 px in the dark, in Chinese", { skip }, async () => {
   const { page, faults, screenshot } = await openPage(stack.browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });

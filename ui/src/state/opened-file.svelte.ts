@@ -1,5 +1,6 @@
 /** The file of traces that this tab has open. It is read by a worker, which answers for its traces until another file takes its place. */
 import { setLocalTraces } from "../lib/api.ts";
+import { findKeptFile, forgetFile, hasKeptFile, keepFile } from "./kept-file.ts";
 import type { FileAnswers, FileQuestion, FileReply, OpenedTraces } from "../views/open/file-worker.ts";
 
 interface Waiting {
@@ -17,12 +18,34 @@ class OpenedFile {
   #ids: ReadonlySet<string> = new Set();
   #waiting = new Map<number, Waiting>();
   #number = 0;
+  /** Of the file that the tab had before it was loaded; null once that is done, or where it had none. */
+  #restoring: Promise<void> | null = hasKeptFile() ? this.#restore() : null;
+
+  /** Whether the trace is of the file, or may turn out to be. */
+  mayHave(traceId: string): boolean {
+    return this.#restoring !== null || this.has(traceId);
+  }
 
   has(traceId: string): boolean {
     return this.#ids.has(traceId);
   }
 
   async open(file: File): Promise<void> {
+    this.#restoring = null;
+    if (await this.#read(file)) void keepFile(file);
+  }
+
+  async #restore(): Promise<void> {
+    this.isReading = true;
+    const file = await findKeptFile();
+    // Another one may have been opened meanwhile.
+    if (file !== null && this.opened === null) await this.#read(file);
+    else this.isReading = false;
+    this.#restoring = null;
+  }
+
+  /** False where it cannot be read. */
+  async #read(file: File): Promise<boolean> {
     this.isReading = true;
     this.fault = null;
     const worker = this.#start();
@@ -33,15 +56,18 @@ class OpenedFile {
       this.#ids = new Set(opened.traces.map(({ traceId }) => traceId));
       this.opened = opened;
       this.name = file.name;
+      return true;
     } catch (error) {
       worker.terminate();
       this.fault = { name: file.name, reason: error instanceof Error ? error.message : String(error) };
+      return false;
     } finally {
       this.isReading = false;
     }
   }
 
   close(): void {
+    forgetFile();
     this.#worker?.terminate();
     this.#worker = null;
     this.#ids = new Set();
@@ -65,6 +91,7 @@ class OpenedFile {
   }
 
   async #askOf<K extends keyof FileAnswers>(traceId: string, question: FileQuestion<K>): Promise<FileAnswers[K] | null> {
+    await this.#restoring;
     return this.#worker !== null && this.has(traceId) ? this.#ask(this.#worker, question) : null;
   }
 

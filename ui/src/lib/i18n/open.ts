@@ -9,6 +9,11 @@ export const OPEN_TEXTS = {
     "支持 OTLP JSON（单个文档或每行一个）、Jaeger JSON、Zipkin v2 JSON，可用 gzip 压缩。",
   ],
   "open.stays": ["It is read in this browser: nothing is uploaded.", "文件只在浏览器中读取，不会上传。"],
+  "open.sources": ["Where such files come from", "这些文件从哪里来"],
+  "open.sources.views": [
+    "An opened trace has every view: waterfall, flame graph, call graph, statistics and its raw JSON. It stays in this tab until it is closed, also over a reload.",
+    "打开的追踪支持全部视图：瀑布图、火焰图、调用图、统计和原始 JSON。关闭之前，即使刷新，它也保留在此标签页中。",
+  ],
   "open.reading": ["Reading…", "读取中…"],
   "open.failed": ["{name} cannot be opened", "无法打开 {name}"],
   "open.rejected": [

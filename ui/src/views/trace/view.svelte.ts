@@ -86,7 +86,7 @@ export class TraceView {
   load(traceId: string, wanted: Wanted): () => void {
     this.#reset(wanted);
     // A trace of the opened file comes from there, any other from the server.
-    const loading = loadTrace(traceId, openedFile.has(traceId) ? openedFile.framesOf(traceId) : null);
+    const loading = loadTrace(traceId, openedFile.mayHave(traceId) ? openedFile.framesOf(traceId) : null);
     this.#loading = loading;
     loading.listen((message) => {
       if (this.#loading === loading) this.#take(message);
