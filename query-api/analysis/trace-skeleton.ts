@@ -40,6 +40,14 @@ export async function* encodeSkeleton(
   }
 }
 
+/** What to add to the start of each row of the skeleton so that the clocks agree, as bytes of float64. */
+export async function* encodeClocks({ skewNano, count }: CallTree): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < count; from += CHUNK_ROWS) {
+    yield new Uint8Array(skewNano.slice(from, Math.min(count, from + CHUNK_ROWS)).buffer);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
 /** Numbers texts in the order in which they are first shown, and tells which are new since it was last asked. */
 class GrowingDictionary {
   readonly #texts: readonly string[];

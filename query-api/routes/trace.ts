@@ -1,5 +1,5 @@
 /** `GET /traces/{id}` in its views, and `GET /traces/{id}/spans/{spanId}`. */
-import { SKELETON_MEDIA_TYPE } from "@callchain/schemas/api/skeleton.ts";
+import { CLOCKS_MEDIA_TYPE, SKELETON_MEDIA_TYPE } from "@callchain/schemas/api/skeleton.ts";
 import { SpanDetail, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
 import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
@@ -11,7 +11,7 @@ import { readStatusMessages, readTraceColumns } from "../store/trace-columns.ts"
 import { getSpan, readTraceSpans } from "../store/trace-spans.ts";
 import { pathParam, queryParam } from "./params.ts";
 import { BytesReply, defineRoute, type RouteContext } from "./route.ts";
-import { encodeSkeleton } from "../analysis/trace-skeleton.ts";
+import { encodeClocks, encodeSkeleton } from "../analysis/trace-skeleton.ts";
 import { buildSpanDetail, buildTreeAnswer } from "../analysis/trace-tree.ts";
 
 const PROTOBUF = "application/x-protobuf";
@@ -28,15 +28,16 @@ export const getTrace = defineRoute({
   params: {
     id: pathParam.traceId("Trace id"),
     view: queryParam.oneOf(
-      ["otlp", "tree", "skeleton"],
+      ["otlp", "tree", "skeleton", "clocks"],
       "otlp",
-      "otlp: everything; tree: the call tree with what is missing; skeleton: the tree as columns, streamed, for drawing",
+      "otlp: everything; tree: the call tree with what is missing; skeleton: the tree as columns, streamed, for drawing; clocks: what to add to each of its starts so that the clocks agree",
     ),
   },
   answer: z.union([OtlpTraces, TraceTreeAnswer]),
   otherMediaTypes: new Map([
     [PROTOBUF, "OTLP TracesData in protobuf"],
     [SKELETON_MEDIA_TYPE, "view=skeleton: frames described in schemas/api/skeleton.ts"],
+    [CLOCKS_MEDIA_TYPE, "view=clocks: nanoseconds as little-endian float64, in the order of the skeleton's rows"],
   ]),
   mayBeMissing: true,
   handle: ({ id, view }, context) => (view === "otlp" ? answerOtlp(id, context) : answerTree(id, view, context)),
@@ -63,7 +64,11 @@ export function missingTrace(id: TraceId): Failure {
   );
 }
 
-async function answerTree(id: TraceId, view: "tree" | "skeleton", context: RouteContext): Promise<TraceTreeAnswer | BytesReply> {
+async function answerTree(
+  id: TraceId,
+  view: "tree" | "skeleton" | "clocks",
+  context: RouteContext,
+): Promise<TraceTreeAnswer | BytesReply> {
   const [found, messages] = await Promise.all([
     readTraceColumns(id, context),
     view === "tree" ? readStatusMessages(id, context) : null,
@@ -71,6 +76,7 @@ async function answerTree(id: TraceId, view: "tree" | "skeleton", context: Route
   if (found === null) throw missingTrace(id);
   const tree = buildCallTree(found.columns);
   if (messages !== null) return buildTreeAnswer(id, tree, found, messages);
+  if (view === "clocks") return new BytesReply(CLOCKS_MEDIA_TYPE, encodeClocks(tree));
   return new BytesReply(SKELETON_MEDIA_TYPE, encodeSkeleton(id, tree, found));
 }
 

@@ -14,6 +14,16 @@ import type { Completeness } from "./traces.ts";
 
 export const SKELETON_MEDIA_TYPE = "application/vnd.callchain.skeleton";
 
+/** `?view=clocks`: one float64 per row of the skeleton, little-endian: nanoseconds by which the row's clock is estimated to be behind its caller's. */
+export const CLOCKS_MEDIA_TYPE = "application/vnd.callchain.clocks";
+
+/** Throws where the bytes are not whole numbers. */
+export function decodeClocks(bytes: ArrayBuffer): Float64Array {
+  if (bytes.byteLength % Float64Array.BYTES_PER_ELEMENT !== 0)
+    throw new Error(`${bytes.byteLength} bytes are no column of float64`);
+  return new Float64Array(bytes);
+}
+
 export const SKELETON_FLAG = { error: 1, orphan: 2, skewed: 4, hasLinks: 8 } as const;
 export const SKELETON_KIND_SHIFT = 4;
 export const SKELETON_HAS_EVENTS = 128;

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import {
+  CLOCKS_MEDIA_TYPE,
+  decodeClocks,
   SkeletonDecoder,
   SKELETON_FLAG,
   SKELETON_HAS_EVENTS,
@@ -203,6 +205,18 @@ describe("GET /traces/{id}?view=skeleton", () => {
     assert.equal(flagsOf("orphan") & SKELETON_FLAG.hasLinks, SKELETON_FLAG.hasLinks);
   });
 
+  it("has its clocks as one column in the same order", async () => {
+    const tree = TraceTreeAnswer.parse((await stack.ask(`/traces/${traceIdOf(1)}`, { view: "tree" })).body);
+    const response = await fetch(traceUrl(traceIdOf(1), "?view=clocks"));
+    assert.equal(response.headers.get("content-type"), CLOCKS_MEDIA_TYPE);
+    const clocks = [...decodeClocks(await response.arrayBuffer())];
+    assert.deepEqual(
+      clocks,
+      tree.spans.map(({ skewNano }) => skewNano),
+    );
+    assert.ok(clocks.some((nano) => nano !== 0));
+  });
+
   it("comes in chunks that grow one dictionary, parents before children", async () => {
     const count = 52_000;
     const id = traceIdOf(3);
@@ -279,7 +293,7 @@ describe("GET /traces/{id}", () => {
   });
 
   it("answers 404 with a problem where nothing is stored", async () => {
-    for (const view of ["otlp", "tree", "skeleton"]) {
+    for (const view of ["otlp", "tree", "skeleton", "clocks"]) {
       const { status, body } = await stack.ask(`/traces/${"ab".repeat(16)}`, { view });
       assert.equal(status, 404);
       assert.match(JSON.stringify(body), /no span of trace abab/);

@@ -14,7 +14,8 @@ import type {
   ServicesAnswer,
 } from "@callchain/schemas/api/catalog.ts";
 import type { Problem } from "@callchain/schemas/api/common.ts";
-import type { SpanDetail, TraceSearchAnswer, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
+import { CLOCKS_MEDIA_TYPE, decodeClocks } from "@callchain/schemas/api/skeleton.ts";
+import type { SpanDetail, TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 
 /** A value that is undefined, null or "" is left out; an array repeats the key. */
 export type ApiParams = Readonly<Record<string, string | number | readonly string[] | null | undefined>>;
@@ -72,7 +73,7 @@ async function problemOf(response: Response): Promise<Problem> {
 
 /** Traces that this tab has from elsewhere. null: not one of them. */
 export interface LocalTraces {
-  tree(traceId: string): Promise<TraceTreeAnswer | null>;
+  clocks(traceId: string): Promise<Float64Array | null>;
   span(traceId: string, spanId: string): Promise<SpanDetail | null>;
 }
 
@@ -108,8 +109,13 @@ export function openApi(baseUrl: string, local?: LocalTraces) {
     getService: (name: string, params: ApiParams, signal?: AbortSignal) =>
       getJson<ServiceAnswer>(`/services/${segment(name)}`, params, signal),
     findTraces: (params: ApiParams, signal?: AbortSignal) => getJson<TraceSearchAnswer>("/traces", params, signal),
-    getTraceTree: async (traceId: string, signal?: AbortSignal) =>
-      (await local?.tree(traceId)) ?? getJson<TraceTreeAnswer>(`/traces/${segment(traceId)}`, { view: "tree" }, signal),
+    /** By row of the skeleton: nanoseconds to add to its start so that the clocks agree. */
+    getClocks: async (traceId: string, signal?: AbortSignal): Promise<Float64Array> => {
+      const known = await local?.clocks(traceId);
+      if (known !== undefined && known !== null) return known;
+      const init = { headers: { accept: CLOCKS_MEDIA_TYPE }, ...(signal && { signal }) };
+      return decodeClocks(await (await request(`/traces/${segment(traceId)}`, { view: "clocks" }, init)).arrayBuffer());
+    },
     getSpan: async (traceId: string, spanId: string, signal?: AbortSignal) =>
       (await local?.span(traceId, spanId)) ??
       getJson<SpanDetail>(`/traces/${segment(traceId)}/spans/${segment(spanId)}`, {}, signal),
@@ -138,6 +144,6 @@ export function setLocalTraces(local: LocalTraces): void {
 
 /** The API that served this page. */
 export const api = openApi("/api/v1", {
-  tree: async (traceId) => (await localTraces?.tree(traceId)) ?? null,
+  clocks: async (traceId) => (await localTraces?.clocks(traceId)) ?? null,
   span: async (traceId, spanId) => (await localTraces?.span(traceId, spanId)) ?? null,
 });

@@ -83,8 +83,8 @@ class OpenedFile {
   otlpOf(traceId: string): Promise<object | null> {
     return this.#askOf(traceId, { kind: "otlp", traceId });
   }
-  tree(traceId: string): Promise<FileAnswers["tree"] | null> {
-    return this.#askOf(traceId, { kind: "tree", traceId });
+  clocks(traceId: string): Promise<FileAnswers["clocks"] | null> {
+    return this.#askOf(traceId, { kind: "clocks", traceId });
   }
   span(traceId: string, spanId: string): Promise<FileAnswers["span"]> {
     return this.#askOf(traceId, { kind: "span", traceId, spanId });

@@ -1,9 +1,9 @@
 /** A trace of a file, as the API would answer for it. */
 import { SPAN_HAS, HOST_KEYS, type SpanColumns, type TraceColumns } from "@callchain/query-api/analysis/columns.ts";
 import { encodeSkeleton } from "@callchain/query-api/analysis/trace-skeleton.ts";
-import { buildSpanDetail, buildTreeAnswer } from "@callchain/query-api/analysis/trace-tree.ts";
+import { buildSpanDetail } from "@callchain/query-api/analysis/trace-tree.ts";
 import { buildCallTree, type CallTree } from "@callchain/query-api/analysis/tree.ts";
-import type { SpanDetail, TraceSummary, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
+import type { SpanDetail, TraceSummary } from "@callchain/schemas/api/traces.ts";
 import { buildTracesJson } from "@callchain/schemas/otlp/export.ts";
 import { SPAN_KINDS, STATUS_CODES, type Span } from "@callchain/schemas/span/span.ts";
 
@@ -57,9 +57,8 @@ export class LocalTrace {
     return encodeSkeleton(this.#id, this.#tree, this.#found);
   }
 
-  tree(): TraceTreeAnswer {
-    const messages = new Map(this.#spans.map(({ spanId, status }) => [spanId, status.message]));
-    return buildTreeAnswer(this.#id, this.#tree, this.#found, messages);
+  clocks(): Float64Array {
+    return this.#tree.skewNano;
   }
 
   span(spanId: string): SpanDetail | null {

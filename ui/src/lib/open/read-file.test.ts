@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { buildTracesJson } from "@callchain/schemas/otlp/export.ts";
-import { SkeletonDecoder } from "@callchain/schemas/api/skeleton.ts";
+import { SkeletonDecoder, type SkeletonChunk } from "@callchain/schemas/api/skeleton.ts";
 import type { Attribute, Span } from "@callchain/schemas/span/span.ts";
 import { LocalTrace } from "./local-trace.ts";
 import { readTraceFile, type ReadFile } from "./read-file.ts";
@@ -169,7 +169,7 @@ describe("a file of traces", () => {
     );
   });
 
-  it("in Zipkin's JSON is read with both halves of a shared span, as a list of spans or of traces", () => {
+  it("in Zipkin's JSON is read with both halves of a shared span, as a list of spans or of traces", async () => {
     for (const document of [ZIPKIN, [ZIPKIN]]) {
       const { format, spans } = read(document);
       assert.equal(format, "zipkin");
@@ -185,13 +185,21 @@ describe("a file of traces", () => {
         ["peer.service", "api"],
         ["network.peer.port", 80n],
       ]);
-      const tree = new LocalTrace(spans).tree();
+      const decoder = new SkeletonDecoder();
+      const chunks: SkeletonChunk[] = [];
+      for await (const frame of new LocalTrace(spans).skeleton()) chunks.push(...decoder.push(frame));
+      const [chunk] = chunks;
+      assert.ok(chunk !== undefined);
       assert.deepEqual(
-        tree.spans.map(({ service, name, depth }) => [service, name, depth]),
+        [...chunk.parent].map((parent, row) => [
+          chunk.services[chunk.service[row] ?? -1],
+          chunk.names[chunk.name[row] ?? -1],
+          parent,
+        ]),
         [
-          ["web", "get", 0],
-          ["api", "get", 1],
-          ["api", "query", 2],
+          ["web", "get", -1],
+          ["api", "get", 0],
+          ["api", "query", 1],
         ],
       );
     }

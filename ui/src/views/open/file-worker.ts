@@ -1,5 +1,5 @@
 /** Reads a file of traces off the page's thread and answers for them until another file is opened. Nothing leaves the browser. */
-import type { SpanDetail, TraceSummary, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
+import type { SpanDetail, TraceSummary } from "@callchain/schemas/api/traces.ts";
 import { InvalidError, messageOf } from "@callchain/schemas/span/errors.ts";
 import { LocalTrace } from "../../lib/open/local-trace.ts";
 import { readTraceFile, type FileFormat } from "../../lib/open/read-file.ts";
@@ -23,7 +23,7 @@ export interface OpenedTraces {
 export interface FileAnswers {
   readonly open: OpenedTraces;
   readonly frames: Uint8Array;
-  readonly tree: TraceTreeAnswer;
+  readonly clocks: Float64Array;
   readonly otlp: object;
   readonly span: SpanDetail | null;
 }
@@ -75,7 +75,7 @@ async function answer({ kind, file, traceId = "", spanId = "" }: FileQuestion): 
   const trace = traces.get(traceId);
   if (trace === undefined) throw new InvalidError(`trace ${traceId} is not in the file`);
   if (kind === "span") return trace.span(spanId);
-  if (kind === "tree") return trace.tree();
+  if (kind === "clocks") return trace.clocks();
   if (kind === "otlp") return trace.otlp();
   const frames: Uint8Array<ArrayBuffer>[] = [];
   for await (const frame of trace.skeleton()) frames.push(new Uint8Array(frame));

@@ -21,9 +21,6 @@ export function axisOf(model: TraceModel, isCompressed: boolean): TimeAxis {
   return new TimeAxis(model.endNano, isCompressed ? findIdle(model) : []);
 }
 
-/** The estimate comes with the whole tree as JSON, which is too much for the largest traces. */
-const ADJUST_SPAN_COUNT_MAX = 50_000;
-
 /**
  * Starts moved by the server's estimate of the clocks' differences. The model's starts are the ones that are shown; what was sent is
  * those less `byRow`.
@@ -45,10 +42,6 @@ export class ClockAdjustment {
     return this.byRow !== null;
   }
 
-  canAdjust(spanCount: number): boolean {
-    return spanCount <= ADJUST_SPAN_COUNT_MAX;
-  }
-
   /** Forgets what belongs to another trace. */
   reset(): void {
     this.#controller?.abort();
@@ -66,8 +59,7 @@ export class ClockAdjustment {
     this.loading = true;
     this.problem = null;
     try {
-      // The tree lists the same spans in the same order, so the index says which row is meant.
-      this.#known ??= Float64Array.from((await api.getTraceTree(traceId, controller.signal)).spans, (span) => span.skewNano);
+      this.#known ??= await api.getClocks(traceId, controller.signal);
       if (!controller.signal.aborted) this.#move(this.#known);
     } catch (error) {
       if (controller.signal.aborted || isAbort(error)) return;
