@@ -1,7 +1,7 @@
 /**
  * The trace page in the system's Chromium on traces of 1,000 to 1,000,000 spans from the real API and engine: `npm run bench -- ui
- * [sizes, e.g. 1000,100000] [directory]`; a directory keeps the filled store. Writes ui.json and ui.md into it, or into .cache/bench. Goals are those
- * of the design; a figure that misses its goal is marked.
+ * [sizes, e.g. 1000,100000] [directory]`; a directory keeps the filled store. Writes ui.json and ui.md, and of the map of 200 services
+ * ui-map.json and ui-map.md, into it, or into .cache/bench. Goals are those of the design; a figure that misses its goal is marked.
  */
 import { get } from "node:http";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ import { ROOT } from "../support/process.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { storeSpans, traceIdOf } from "../support/store-spans.ts";
 import { largeTrace } from "./large-trace.ts";
+import { MapFigures, mapToMarkdown, measureMap } from "./ui-map.ts";
 import { formatNumber, formatSpread, formatTable, percentileOf, writeReport } from "./report.ts";
 
 const SIZES = [1_000, 10_000, 100_000, 1_000_000];
@@ -239,6 +240,10 @@ export async function runUiBench(args: readonly string[]): Promise<void> {
       runs.push(await measure(stack, spanCount, path));
     }
     const dir = args[1] ?? join(ROOT, ".cache/bench");
+    const maps = await measureMap(stack, path);
+    process.stdout.write(
+      writeReport({ dir, name: "ui-map", isAppended: false, run: MapFigures, runs: maps, toMarkdown: mapToMarkdown }),
+    );
     process.stdout.write(writeReport({ dir, name: "ui", isAppended: false, run: Figures, runs, toMarkdown }));
   } finally {
     await stack.stop();

@@ -34,17 +34,20 @@ const NODE_GAP = 20;
 const EDGE_GAP = 10;
 /** On both sides of a label. */
 const LAYER_GAP = 14;
+/** Between layers without labels, where many edges must find their way. */
+const BARE_LAYER_GAP = 40;
 const MARGIN = 16;
 /** The exact ranking takes too long above this many edges; the tight tree is nearly as good. */
 const EXACT_EDGES_MAX = 150;
 
 export function layoutGraph(request: LayoutRequest): Layout {
+  const isBare = request.edges.every(({ width }) => width === 0);
   const graph = new Graph<GraphLabel, NodeLabel, EdgeLabel>({ multigraph: true });
   graph.setGraph({
     rankdir: "LR",
     nodesep: NODE_GAP,
     edgesep: EDGE_GAP,
-    ranksep: LAYER_GAP,
+    ranksep: isBare ? BARE_LAYER_GAP : LAYER_GAP,
     marginx: MARGIN,
     marginy: MARGIN,
     acyclicer: "greedy",
@@ -62,8 +65,11 @@ export function layoutGraph(request: LayoutRequest): Layout {
   }
   const edges = new Map<string, { points: readonly Point[]; label: Point }>();
   for (const { id, from, to } of request.edges) {
-    const { points = [], x = 0, y = 0 } = graph.edge(from, to, id);
-    edges.set(id, { points: points.map((point) => ({ x: point.x, y: point.y })), label: { x, y } });
+    const { points = [], x, y } = graph.edge(from, to, id);
+    // What has no room of its own is shown on the edge's middle, when it is pointed at.
+    const middle = points[points.length >> 1];
+    const label = { x: x ?? middle?.x ?? 0, y: y ?? middle?.y ?? 0 };
+    edges.set(id, { points: points.map((point) => ({ x: point.x, y: point.y })), label });
   }
   const { width = 0, height = 0 } = graph.graph();
   return { width, height, nodes, edges };
