@@ -54,6 +54,7 @@ function* buildTrace(index: number, serviceCount: number, startNano: bigint, tra
   for (const at of path) yield* call(last, nameOf(at));
   const here = last;
   if (index % 2 === 0) yield* call(here, HUB);
+  else yield* call(here, nameOf((index * 17 + 5) % serviceCount));
   if (index % 3 === 0) yield* call(here, nameOf((index * 31) % serviceCount));
   if (index % 15 === 0) {
     yield span(here.service, "client", here.spanId, [
