@@ -6,9 +6,9 @@ import {
   brushOfRegion,
   cellShade,
   countWithin,
+  durationTicks,
   firstRegion,
   heatmapSize,
-  labelledRows,
   moveRegion,
   regionBetween,
   regionOfBrush,
@@ -109,8 +109,30 @@ describe("the drawing", () => {
     assert.equal(cellShade(0, 10), 0);
   });
 
-  it("labels some rows, the first of them always", () => {
-    assert.deepEqual(labelledRows(8, 4), [0, 2, 4, 6, 8]);
-    assert.deepEqual(labelledRows(1, 6), [0, 1]);
+  it("is labelled at round durations, each between the bounds that hold it", () => {
+    const bounds = Array.from({ length: 40 }, (_, row) => 459e3 * 2 ** (row / 2));
+    const ticks = durationTicks(bounds, 8);
+    assert.deepEqual(
+      ticks.map(({ nano }) => nano),
+      [1e6, 10e6, 100e6, 1e9, 10e9, 60e9].slice(0, ticks.length),
+    );
+    assert.ok(ticks.length >= 5);
+    fc.assert(
+      fc.property(fc.double({ min: 1, max: 1e13, noNaN: true }), fc.integer({ min: 1, max: 60 }), (first, rows) => {
+        const some = Array.from({ length: rows + 1 }, (_, row) => first * 1.3 ** row);
+        for (const { nano, row } of durationTicks(some, 12)) {
+          assert.ok((some[Math.floor(row)] ?? 0) <= nano * (1 + 1e-9) && nano <= (some[Math.ceil(row)] ?? 0) * (1 + 1e-9));
+        }
+        assert.ok(durationTicks(some, 12).length >= 2);
+      }),
+    );
+  });
+
+  it("is labelled at its ends where nothing round lies between them", () => {
+    assert.deepEqual(durationTicks([33, 41], 8), [
+      { nano: 33, row: 0 },
+      { nano: 41, row: 1 },
+    ]);
+    assert.deepEqual(durationTicks([], 8), []);
   });
 });

@@ -102,8 +102,45 @@ export function countWithin(cells: readonly HeatmapCell[], region: CellRegion): 
   return sum;
 }
 
-/** Rows whose lower bounds get a label: about `count` of them, evenly spread. */
-export function labelledRows(rowCount: number, count: number): number[] {
-  const every = Math.max(1, Math.ceil(rowCount / Math.max(1, count)));
-  return Array.from({ length: Math.floor(rowCount / every) + 1 }, (_, index) => index * every).filter((row) => row <= rowCount);
+const DECADES_NANO = [
+  ...[1, 10, 100].flatMap((digit) => [digit, digit * 1e3, digit * 1e6]),
+  ...[1, 10, 60, 600, 3600, 36_000, 86_400, 864_000].map((seconds) => seconds * 1e9),
+];
+const BETWEEN_NANO = [
+  ...[2, 5, 20, 50, 200, 500].flatMap((digit) => [digit, digit * 1e3, digit * 1e6]),
+  ...[2, 5, 30, 120, 300, 1800, 7200, 18_000, 43_200, 172_800, 432_000].map((seconds) => seconds * 1e9),
+];
+
+export interface DurationTick {
+  readonly nano: number;
+  /** Rows from the shortest duration up to it, with a fraction. */
+  readonly row: number;
+}
+
+/** Round durations within the rows' bounds, else the bounds' ends; at most `countMax` where a decade each would not be more already. */
+export function durationTicks(boundsNano: readonly number[], countMax: number): DurationTick[] {
+  const within = (candidates: readonly number[]): DurationTick[] =>
+    candidates
+      .toSorted((a, b) => a - b)
+      .flatMap((nano) => {
+        const row = rowOf(nano, boundsNano);
+        return row === null ? [] : [{ nano, row }];
+      });
+  const all = within([...DECADES_NANO, ...BETWEEN_NANO]);
+  const round = all.length <= countMax ? all : within(DECADES_NANO);
+  // A scale needs two: where the rows span less than a round step, their own ends.
+  if (round.length >= 2) return round;
+  return [0, boundsNano.length - 1].flatMap((row) => (boundsNano[row] === undefined ? [] : [{ nano: boundsNano[row], row }]));
+}
+
+/** Bounds rise by the same factor, so between two of them the logarithm tells the place. */
+function rowOf(nano: number, boundsNano: readonly number[]): number | null {
+  const above = boundsNano.findIndex((bound) => bound >= nano);
+  const upper = boundsNano[above];
+  if (above === -1 || upper === undefined) return null;
+  if (upper === nano) return above;
+  const lower = boundsNano[above - 1];
+  if (lower === undefined) return null;
+  const share = lower <= 0 ? nano / upper : Math.log(nano / lower) / Math.log(upper / lower);
+  return above - 1 + share;
 }
