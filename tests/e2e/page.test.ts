@@ -45,6 +45,20 @@ test("an empty page shows the endpoint, and the last rejected request with its r
   await page.reload();
   await page.getByText(/xyz/).first().waitFor();
   await screenshot("empty");
+  const languages = page.getByRole("group", { name: "Language" });
+  for (const name of ["Python", "Java", "Go", ".NET", "curl", "Node.js"]) {
+    await languages.getByRole("button", { name, exact: true }).click();
+    await page.locator("pre", { hasText: stack.callchain.otlpHttpUrl }).waitFor();
+    await page.waitForURL((url) => url.searchParams.get("with") === name);
+  }
+  await page.goto(`${stack.callchain.queryUrl}/?with=Go`);
+  await page.locator("pre", { hasText: "otlptracehttp.New" }).waitFor();
+  assert.deepEqual(await seriousFaults(page), []);
+  for (const path of ["/search", "/search?view=heatmap", "/search?view=aggregates", "/map"]) {
+    await page.goto(stack.callchain.queryUrl + path);
+    await page.locator(".empty .reason").first().waitFor();
+    assert.deepEqual(await seriousFaults(page), [], path);
+  }
   assert.deepEqual(faults, []);
 });
 
@@ -128,7 +142,81 @@ test("the demo's shop: services, N+1, retries, missing parent and the map", { sk
   assert.deepEqual(faults, []);
 });
 
-const PAGES = ["/", "/search", "/map", "/service/checkout", "/trace/{id}"];
+test("the services page is found again by its address, and by its keys", { skip }, async () => {
+  const { page, faults } = await openPage(stack.browser);
+  await page.goto(stack.callchain.queryUrl);
+  const rows = page.getByRole("row");
+  await page.getByRole("link", { name: "checkout", exact: true }).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("cat");
+  await page.waitForURL(/filter=cat/);
+  await page.getByRole("link", { name: "checkout", exact: true }).waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "p95" }).click();
+  await page.waitForURL(/sort=/);
+  const address = page.url();
+  const count = await rows.count();
+  const again = await openPage(stack.browser);
+  await again.page.goto(address);
+  await again.page.getByRole("link", { name: "catalog", exact: true }).waitFor();
+  assert.equal(await again.page.getByRole("row").count(), count);
+  assert.equal(await again.page.getByRole("columnheader", { name: "p95" }).getAttribute("aria-sort"), "descending");
+  const answered = again.page.waitForResponse(/\/api\/v1\/services/);
+  await again.page.keyboard.press("r");
+  await answered;
+  await again.page.keyboard.press("?");
+  const help = again.page.getByRole("dialog", { name: "Help: services" });
+  await help.waitFor();
+  await help.getByLabel("Single-key shortcuts are on").uncheck();
+  await again.page.keyboard.press("Escape");
+  await help.waitFor({ state: "detached" });
+  await again.page.keyboard.press("?");
+  await again.page.keyboard.press("/");
+  assert.equal(await again.page.getByRole("dialog").count(), 0);
+  assert.equal(await again.page.locator("input:focus").count(), 0);
+  assert.deepEqual([...faults, ...again.faults], []);
+});
+
+test("a service has one colour on every page of a browser", { skip }, async () => {
+  const { page, faults } = await openPage(stack.browser);
+  const colourOf = async (path: string, swatch: string): Promise<string> => {
+    await page.goto(stack.callchain.queryUrl + path);
+    const found = page.locator(swatch).first();
+    await found.waitFor();
+    return String(await found.evaluate("(element) => getComputedStyle(element).backgroundColor"));
+  };
+  const traceId = await stack.findTraceId("service=checkout&status=error");
+  const first = await colourOf("/", "tr:has(a:text-is('checkout')) td.name span[style]");
+  for (const [path, swatch] of [
+    [`/trace/${traceId}`, ".services li:has-text('checkout') .swatch"],
+    [`/trace/${traceId}?v=statistics`, "tr:has(strong:text-is('checkout')) .swatch"],
+    ["/service/checkout", "h1 .dot"],
+    [`/trace/${await stack.findTraceId("service=checkout&status=unset")}`, ".services li:has-text('checkout') .swatch"],
+  ] as const) {
+    assert.equal(await colourOf(path, swatch), first, path);
+  }
+  assert.deepEqual(faults, []);
+});
+
+const PAGES = [
+  "/",
+  "/search",
+  "/search?view=heatmap",
+  "/search?view=aggregates",
+  "/map",
+  "/map?view=matrix",
+  "/map?focus=service:checkout&edge=service:checkout|service:payment|call",
+  "/service/checkout",
+  "/service/nobody",
+  "/trace/{id}",
+  "/trace/{id}?v=flame",
+  "/trace/{id}?v=graph",
+  "/trace/{id}?v=statistics",
+  "/trace/{id}?v=raw",
+  "/diff",
+  "/diff?a={id}&b={id}&all=1",
+  "/open",
+  "/no/such/page",
+];
 
 for (const colorScheme of ["light", "dark"] as const) {
   for (const width of [1440, 900]) {
@@ -143,7 +231,7 @@ for (const colorScheme of ["light", "dark"] as const) {
             colorScheme,
             locale: width === 900 ? "zh-CN" : "en-GB",
           });
-          await page.goto(stack.callchain.queryUrl + path.replace("{id}", traceId));
+          await page.goto(stack.callchain.queryUrl + path.replaceAll("{id}", traceId));
           await page.waitForLoadState("networkidle");
           await screenshot(`${path.replaceAll(/\W+/g, "-").replace(/^-|-$/g, "") || "home"}-${colorScheme}-${width}`);
           const overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
