@@ -3,7 +3,7 @@ import { CLOCKS_MEDIA_TYPE, SKELETON_MEDIA_TYPE } from "@callchain/schemas/api/s
 import { SpanDetail, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
 import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
-import type { TraceId } from "@callchain/schemas/span/ids.ts";
+import { parseSpanId, type SpanId, type TraceId } from "@callchain/schemas/span/ids.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
 import { z } from "zod";
 import { buildCallTree } from "../analysis/tree.ts";
@@ -32,6 +32,11 @@ export const getTrace = defineRoute({
       "otlp",
       "otlp: everything; tree: the call tree with what is missing; skeleton: the tree as columns, streamed, for drawing; clocks: what to add to each of its starts so that the clocks agree",
     ),
+    span: queryParam.parsed(
+      "A span to read with the spans above it, where a trace is too large to be read whole",
+      "16 hex digits, not all zero",
+      parseSpanId,
+    ),
   },
   answer: z.union([OtlpTraces, TraceTreeAnswer]),
   otherMediaTypes: new Map([
@@ -40,7 +45,7 @@ export const getTrace = defineRoute({
     [CLOCKS_MEDIA_TYPE, "view=clocks: nanoseconds as little-endian float64, in the order of the skeleton's rows"],
   ]),
   mayBeMissing: true,
-  handle: ({ id, view }, context) => (view === "otlp" ? answerOtlp(id, context) : answerTree(id, view, context)),
+  handle: ({ id, view, span }, context) => (view === "otlp" ? answerOtlp(id, context) : answerTree(id, view, span, context)),
 });
 
 export const getTraceSpan = defineRoute({
@@ -67,10 +72,11 @@ export function missingTrace(id: TraceId): Failure {
 async function answerTree(
   id: TraceId,
   view: "tree" | "skeleton" | "clocks",
+  spanId: SpanId | null,
   context: RouteContext,
 ): Promise<TraceTreeAnswer | BytesReply> {
   const [found, messages] = await Promise.all([
-    readTraceColumns(id, context),
+    readTraceColumns(id, context, { spanId }),
     view === "tree" ? readStatusMessages(id, context) : null,
   ]);
   if (found === null) throw missingTrace(id);

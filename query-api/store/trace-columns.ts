@@ -1,11 +1,12 @@
 /** The core columns of one trace, for the call tree: fixed-size values and dictionaries, never a row object. */
-import type { TraceId } from "@callchain/schemas/span/ids.ts";
+import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
 import { HOST_KEYS, type TraceColumns } from "../analysis/columns.ts";
 import type { CallDetails } from "../analysis/repeats.ts";
 import { DETAIL_SQL } from "./call-details.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns, joinTexts } from "./native-columns.ts";
 import { readNative, type NativeBlock } from "./native-reader.ts";
-import { INDEXES_FIRST, traceIdSql, type Asking } from "./range.ts";
+import { INDEXES_FIRST, spanIdSql, traceIdSql, type Asking } from "./range.ts";
+import { readWayUp, WAY_UP_COUNT_MAX } from "./way-up.ts";
 
 /** Spans read of one trace; beyond it the earliest are read and the answer says so. */
 export const TRACE_SPAN_COUNT_MAX = 1_000_000;
@@ -14,15 +15,37 @@ const TIMEOUT_MS = 20_000;
 
 const HOST_SQL = `toLowCardinality(coalesce(${HOST_KEYS.map((key) => `nullIf(JSONExtractString(toString(resource), '${key}'), '')`).join(", ")}, toString(service)))`;
 
-const columnsSql = (id: TraceId, extra: string): string => `
+const columnsSql = (id: TraceId, extra: string, spanCountMax = TRACE_SPAN_COUNT_MAX): string => `
 SELECT ${SPAN_COLUMNS_SQL}, ${HOST_SQL} AS host${extra}
 FROM spans WHERE trace_id = ${traceIdSql(id)}
-ORDER BY start, span_id LIMIT ${TRACE_SPAN_COUNT_MAX + 1} FORMAT Native`;
+ORDER BY start, span_id LIMIT ${spanCountMax + 1} FORMAT Native`;
+
+const spanSql = (id: TraceId, spanId: SpanId): string => `
+SELECT ${SPAN_COLUMNS_SQL}, ${HOST_SQL} AS host
+FROM spans WHERE trace_id = ${traceIdSql(id)} AND span_id = ${spanIdSql(spanId)} LIMIT 1 FORMAT Native`;
+
+export interface WantedColumns {
+  /** Read together with the spans above it, however late it is. */
+  readonly spanId?: SpanId | null;
+  readonly spanCountMax?: number;
+}
 
 /** null where no span of the trace is stored. */
-export async function readTraceColumns(id: TraceId, asking: Asking): Promise<TraceColumns | null> {
-  const found = await readBlocks(columnsSql(id, ""), asking);
-  return found === null ? null : buildColumns(found);
+export async function readTraceColumns(
+  id: TraceId,
+  asking: Asking,
+  { spanId = null, spanCountMax = TRACE_SPAN_COUNT_MAX }: WantedColumns = {},
+): Promise<TraceColumns | null> {
+  const found = await readBlocks(columnsSql(id, "", spanCountMax), asking, spanCountMax);
+  if (found === null) return null;
+  if (spanId === null || found.scan.rows <= found.count) return buildColumns(found);
+  const earliestCount = Math.max(0, found.count - WAY_UP_COUNT_MAX);
+  const way = await readWayUp(spanId, found.blocks, earliestCount, async (above) => {
+    const one = await readBlocks(spanSql(id, above), asking, 1);
+    return one?.blocks ?? [];
+  });
+  if (way.length === 0) return buildColumns(found);
+  return buildColumns({ ...found, blocks: [...way, ...found.blocks], count: earliestCount + way.length }, way.length);
 }
 
 /** As readTraceColumns, with what distinguishes the calls beside their names. */
@@ -40,7 +63,11 @@ interface FoundBlocks {
   readonly scan: TraceColumns["scan"];
 }
 
-async function readBlocks(sql: string, { database, signal }: Asking): Promise<FoundBlocks | null> {
+async function readBlocks(
+  sql: string,
+  { database, signal }: Asking,
+  spanCountMax = TRACE_SPAN_COUNT_MAX,
+): Promise<FoundBlocks | null> {
   const startedMs = performance.now();
   // Held whole here anyway: the engine need not stream it.
   const settings = { ...INDEXES_FIRST, optimize_read_in_order: 0, wait_end_of_query: 1 };
@@ -51,16 +78,17 @@ async function readBlocks(sql: string, { database, signal }: Asking): Promise<Fo
   const rows = blocks.reduce((sum, { rowCount }) => sum + rowCount, 0);
   if (rows === 0) return null;
   const scan = { rows, bytes: bytes.length, elapsedMs: performance.now() - startedMs };
-  return { blocks, count: Math.min(rows, TRACE_SPAN_COUNT_MAX), scan };
+  return { blocks, count: Math.min(rows, spanCountMax), scan };
 }
 
-function buildColumns({ blocks, count, scan }: FoundBlocks): TraceColumns {
+function buildColumns({ blocks, count, scan }: FoundBlocks, wayUpCount = 0): TraceColumns {
+  const more = wayUpCount === 0 ? "" : ", and the span that was asked for with those above it";
   return {
     columns: joinSpanColumns(blocks, count, joinTexts(blocks, "host", count)),
     scan,
     partialReason:
       scan.rows > count
-        ? `The trace has more than ${TRACE_SPAN_COUNT_MAX} spans; the earliest ${TRACE_SPAN_COUNT_MAX} are here.`
+        ? `The trace has more than ${scan.rows - 1} spans; the earliest ${count - wayUpCount} are here${more}.`
         : null,
   };
 }

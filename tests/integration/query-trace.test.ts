@@ -13,6 +13,8 @@ import { SpanDetail, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
 import { buildTracesJson, encodeTraces } from "@callchain/schemas/otlp/export.ts";
 import { SPAN_KINDS, type Span } from "@callchain/schemas/span/span.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
+import { parseSpanId } from "@callchain/schemas/span/ids.ts";
+import { readTraceColumns } from "@callchain/query-api/store/trace-columns.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import {
   attributes,
@@ -290,6 +292,43 @@ describe("GET /traces/{id}", () => {
     await storeRequests(stack.writer, [moved]);
     const [first, second] = await Promise.all([stack.ask(`/traces/${traceIdOf(2)}`), stack.ask(`/traces/${id}`)]);
     assert.equal(JSON.stringify(second.body).replaceAll(id, traceIdOf(2)), JSON.stringify(first.body));
+  });
+
+  it("of a trace too large to be read whole has the span that is asked for, and those above it", async () => {
+    // A chain of ten at the end: the last one's callers are late, too.
+    const count = 1_000;
+    const id = traceIdOf(9);
+    const spans = Array.from({ length: count }, (_, number) =>
+      buildSpan({
+        ...SHOP_RESOURCE,
+        traceId: id,
+        spanId: spanIdOf(number + 1),
+        parentSpanId: number === 0 ? null : number >= 990 ? spanIdOf(number) : spanIdOf(1),
+        startNano: at(number),
+      }),
+    );
+    await storeSpans(stack.writer, spans);
+    const asking = { database: stack.reader, signal: new AbortController().signal };
+    const idsOf = async (spanId: string | null): Promise<{ ids: string[]; reason: string | null }> => {
+      const found = await readTraceColumns(id, asking, {
+        spanId: spanId === null ? null : parseSpanId(spanId),
+        spanCountMax: 200,
+      });
+      const bytes = Buffer.from(found?.columns.spanId ?? []);
+      const ids = Array.from({ length: bytes.length / 8 }, (_, row) => bytes.subarray(8 * row, 8 * row + 8).toString("hex"));
+      return { ids, reason: found?.partialReason ?? null };
+    };
+    const cut = await idsOf(null);
+    assert.equal(cut.ids.length, 200);
+    assert.ok(!cut.ids.includes(spanIdOf(1000)));
+    const { ids, reason } = await idsOf(spanIdOf(1000));
+    for (let number = 990; number <= 1000; number += 1) assert.ok(ids.includes(spanIdOf(number)), `span ${number}`);
+    assert.ok(ids.includes(spanIdOf(1)) && ids.length <= 200 && new Set(ids).size === ids.length);
+    assert.match(reason ?? "", /more than 200 spans/);
+    assert.deepEqual((await idsOf(spanIdOf(5))).ids, cut.ids, "what is there anyway changes nothing");
+    assert.deepEqual((await idsOf("ab".repeat(8))).ids, cut.ids);
+    const { status } = await stack.ask(`/traces/${id}`, { view: "skeleton", span: "xyz" });
+    assert.equal(status, 400);
   });
 
   it("answers 404 with a problem where nothing is stored", async () => {

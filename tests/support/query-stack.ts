@@ -21,6 +21,7 @@ export interface Reply {
 export interface QueryStack extends Running {
   readonly url: string;
   readonly writer: SpanDatabase;
+  readonly reader: SpanDatabase;
   /** Process id of the engine. */
   enginePid(): number;
   /** GET under /api/v1 with these query parameters. */
@@ -52,6 +53,7 @@ export async function startQueryStack(
   return {
     url: server.url,
     writer,
+    reader,
     enginePid: () => engine.pid ?? 0,
     stop: () => parts.stop(),
     ask: async (path, params = {}) => {

@@ -8,6 +8,6 @@ import { loadEarly } from "./state/trace-loading.ts";
 const target = document.getElementById("app");
 if (target === null) throw new Error("index.html has no element with id app");
 // A trace of the tab's file is not the server's to give.
-if (router.route.page === "trace" && !hasKeptFile()) loadEarly(router.route.traceId);
+if (router.route.page === "trace" && !hasKeptFile()) loadEarly(router.route.traceId, router.params.get("span"));
 router.start();
 mount(App, { target });

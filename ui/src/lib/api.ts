@@ -109,12 +109,14 @@ export function openApi(baseUrl: string, local?: LocalTraces) {
     getService: (name: string, params: ApiParams, signal?: AbortSignal) =>
       getJson<ServiceAnswer>(`/services/${segment(name)}`, params, signal),
     findTraces: (params: ApiParams, signal?: AbortSignal) => getJson<TraceSearchAnswer>("/traces", params, signal),
-    /** By row of the skeleton: nanoseconds to add to its start so that the clocks agree. */
-    getClocks: async (traceId: string, signal?: AbortSignal): Promise<Float64Array> => {
+    /** By row of the skeleton for the same span: nanoseconds to add to its start so that the clocks agree. */
+    getClocks: async (traceId: string, spanId: string | null, signal?: AbortSignal): Promise<Float64Array> => {
       const known = await local?.clocks(traceId);
       if (known !== undefined && known !== null) return known;
       const init = { headers: { accept: CLOCKS_MEDIA_TYPE }, ...(signal && { signal }) };
-      return decodeClocks(await (await request(`/traces/${segment(traceId)}`, { view: "clocks" }, init)).arrayBuffer());
+      return decodeClocks(
+        await (await request(`/traces/${segment(traceId)}`, { view: "clocks", span: spanId }, init)).arrayBuffer(),
+      );
     },
     getSpan: async (traceId: string, spanId: string, signal?: AbortSignal) =>
       (await local?.span(traceId, spanId)) ??

@@ -4,21 +4,28 @@
  */
 import type { SkeletonMessage, SkeletonRequest } from "../views/trace/skeleton-worker.ts";
 
+const SPAN_ID = /^(?!0+$)[0-9a-f]{16}$/i;
+
 export class TraceLoading {
   readonly traceId: string;
+  /** The one that the server was asked to include. */
+  readonly spanId: string | null;
   readonly #worker: Worker;
   #kept: SkeletonMessage[] = [];
   #listener: ((message: SkeletonMessage) => void) | null = null;
 
-  /** `frames`: those of a trace from a file; null fetches them from the server. */
-  constructor(traceId: string, frames: Promise<Uint8Array | null> | null) {
+  /**
+   * `spanId`: as the address says it, whatever that is. `frames`: those of a trace from a file; null fetches them from the server.
+   */
+  constructor(traceId: string, spanId: string | null, frames: Promise<Uint8Array | null> | null) {
     this.traceId = traceId;
+    this.spanId = spanId !== null && SPAN_ID.test(spanId) ? spanId.toLowerCase() : null;
     this.#worker = new Worker(new URL("../views/trace/skeleton-worker.ts", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", (event: MessageEvent<SkeletonMessage>) => this.#hand(event.data));
     this.#worker.addEventListener("error", (event) => {
       this.#fail(event.message || "the page's worker did not start: reload");
     });
-    if (frames === null) this.#ask({ traceId });
+    if (frames === null) this.#ask({ traceId, spanId: this.spanId });
     else void this.#askWith(frames);
   }
 
@@ -27,10 +34,10 @@ export class TraceLoading {
   }
 
   async #askWith(frames: Promise<Uint8Array | null>): Promise<void> {
-    const { traceId } = this;
+    const asked = { traceId: this.traceId, spanId: this.spanId };
     try {
       const known = await frames;
-      this.#ask(known === null ? { traceId } : { traceId, frames: known });
+      this.#ask(known === null ? asked : { ...asked, frames: known });
     } catch (error) {
       this.#fail(error instanceof Error ? error.message : String(error));
     }
@@ -61,15 +68,15 @@ export class TraceLoading {
 let early: TraceLoading | null = null;
 
 /** For the trace that the page is opened with. */
-export function loadEarly(traceId: string): void {
-  early = new TraceLoading(traceId, null);
+export function loadEarly(traceId: string, spanId: string | null): void {
+  early = new TraceLoading(traceId, spanId, null);
 }
 
 /** The one that was started early, once; else a new one. */
-export function loadTrace(traceId: string, frames: Promise<Uint8Array | null> | null): TraceLoading {
+export function loadTrace(traceId: string, spanId: string | null, frames: Promise<Uint8Array | null> | null): TraceLoading {
   const started = early;
   early = null;
   if (started?.traceId === traceId && frames === null) return started;
   started?.stop();
-  return new TraceLoading(traceId, frames);
+  return new TraceLoading(traceId, spanId, frames);
 }

@@ -21,6 +21,12 @@ export function axisOf(model: TraceModel, isCompressed: boolean): TimeAxis {
   return new TimeAxis(model.endNano, isCompressed ? findIdle(model) : []);
 }
 
+interface Host {
+  readonly model: TraceModel | null;
+  readonly askedSpanId: string | null;
+  startsMoved(): void;
+}
+
 /**
  * Starts moved by the server's estimate of the clocks' differences. The model's starts are the ones that are shown; what was sent is
  * those less `byRow`.
@@ -30,11 +36,11 @@ export class ClockAdjustment {
   byRow = $state.raw<Float64Array | null>(null);
   loading = $state(false);
   problem = $state.raw<Problem | null>(null);
-  readonly #host: { readonly model: TraceModel | null; startsMoved(): void };
+  readonly #host: Host;
   #known: Float64Array | null = null;
   #controller: AbortController | undefined;
 
-  constructor(host: { readonly model: TraceModel | null; startsMoved(): void }) {
+  constructor(host: Host) {
     this.#host = host;
   }
 
@@ -59,7 +65,7 @@ export class ClockAdjustment {
     this.loading = true;
     this.problem = null;
     try {
-      this.#known ??= await api.getClocks(traceId, controller.signal);
+      this.#known ??= await api.getClocks(traceId, this.#host.askedSpanId, controller.signal);
       if (!controller.signal.aborted) this.#move(this.#known);
     } catch (error) {
       if (controller.signal.aborted || isAbort(error)) return;

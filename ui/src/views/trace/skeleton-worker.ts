@@ -8,6 +8,8 @@ import type { Problem } from "@callchain/schemas/api/common.ts";
 
 export interface SkeletonRequest {
   readonly traceId: string;
+  /** The span that is to be shown: it comes even where a trace is too large to come whole. */
+  readonly spanId: string | null;
   /** Of a trace from a file: its frames, so that nothing is fetched. */
   readonly frames?: Uint8Array;
 }
@@ -22,16 +24,16 @@ function send(message: SkeletonMessage, transfer: Transferable[] = []): void {
   postMessage(message, { transfer });
 }
 
-async function fetchFrames(traceId: string): Promise<Response> {
+async function fetchFrames(traceId: string, span: string | null): Promise<Response> {
   return openApi("/api/v1").request(
     `/traces/${encodeURIComponent(traceId.toWellFormed())}`,
-    { view: "skeleton" },
+    { view: "skeleton", span },
     { headers: { accept: SKELETON_MEDIA_TYPE } },
   );
 }
 
-async function load({ traceId, frames }: SkeletonRequest): Promise<void> {
-  const response = frames === undefined ? await fetchFrames(traceId) : new Response(new Blob([new Uint8Array(frames)]));
+async function load({ traceId, spanId, frames }: SkeletonRequest): Promise<void> {
+  const response = frames === undefined ? await fetchFrames(traceId, spanId) : new Response(new Blob([new Uint8Array(frames)]));
   const decoder = new SkeletonDecoder();
   const reader = response.body?.getReader();
   let started = false;

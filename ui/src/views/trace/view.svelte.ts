@@ -49,6 +49,8 @@ export class TraceView {
   folds = new FoldState();
   readonly overlays = new Overlays();
   readonly clocks = new ClockAdjustment(this);
+  /** As asked of the server: which spans a trace too large to be read whole comes with. */
+  askedSpanId: string | null = null;
   #loading: TraceLoading | undefined;
   /** What of the address is still to be carried out. */
   #wishes: Wanted = NOTHING_WANTED;
@@ -86,8 +88,9 @@ export class TraceView {
   load(traceId: string, wanted: Wanted): () => void {
     this.#reset(wanted);
     // A trace of the opened file comes from there, any other from the server.
-    const loading = loadTrace(traceId, openedFile.mayHave(traceId) ? openedFile.framesOf(traceId) : null);
+    const loading = loadTrace(traceId, wanted.spanId, openedFile.mayHave(traceId) ? openedFile.framesOf(traceId) : null);
     this.#loading = loading;
+    this.askedSpanId = loading.spanId;
     loading.listen((message) => {
       if (this.#loading === loading) this.#take(message);
     });
