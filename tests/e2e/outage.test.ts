@@ -6,7 +6,7 @@ import { seriousFaults } from "../support/axe.ts";
 import { openPage, skipWithoutBrowser } from "../support/browser.ts";
 import type { PageStack } from "../support/page-stack.ts";
 import { eventually } from "../support/process.ts";
-import { openProxy } from "../support/proxy.ts";
+import { openProxy, PARTIAL_REASON } from "../support/proxy.ts";
 import type { FailingProxy } from "../support/proxy.ts";
 import { openShop } from "../support/shop.ts";
 
@@ -31,6 +31,10 @@ const PAGES: readonly (readonly [path: string, found: (page: Page) => ReturnType
   ["/search?view=heatmap", (page) => page.getByRole("group", { name: /Latency heatmap/ })],
   ["/search?view=aggregates", (page) => page.getByRole("link", { name: "checkout", exact: true })],
   ["/service/checkout", (page) => page.getByRole("link", { name: "api-gateway", exact: true }).first()],
+  [
+    `/diff?a=${encodeURIComponent('{ resource.service.version = "3.1.4" }')}&b=${encodeURIComponent('{ resource.service.version = "3.2.0" }')}`,
+    (page) => page.getByRole("row", { name: /inventory/ }).first(),
+  ],
   ["/map", (page) => page.getByRole("button", { name: /inventory/ }).first()],
 ];
 
@@ -77,6 +81,85 @@ for (const [path, found] of PAGES) {
     await page.context().close();
   });
 }
+
+for (const [path, found] of PAGES) {
+  test(`${path} says that an answer is not everything, and why`, { skip }, async () => {
+    proxy.mode = "partial";
+    const { page } = await openPage(shop.browser);
+    await page.goto(proxy.url + path);
+    await found(page).waitFor();
+    await page.getByText(`Not everything: ${PARTIAL_REASON}`).first().waitFor();
+    assert.deepEqual(await seriousFaults(page), []);
+    proxy.mode = "pass";
+    await refreshUntilWell(page);
+    await page.getByText(PARTIAL_REASON).first().waitFor({ state: "detached" });
+    await page.context().close();
+  });
+}
+
+test("a trace that cannot be had says why, and is there on another try", { skip }, async () => {
+  const { page } = await openPage(shop.browser);
+  const path = `/trace/${await shop.findTraceId("service=checkout")}`;
+  const grid = page.locator('[role="treegrid"][aria-busy="false"]');
+  proxy.mode = "hanging";
+  await page.goto(proxy.url + path);
+  await page.getByText("Loading…").first().waitFor();
+  for (const [mode, said] of [
+    ["down", "Callchain cannot be reached"],
+    ["broken", "HTTP 502 Bad Gateway"],
+  ] as const) {
+    proxy.mode = mode;
+    await page.goto(proxy.url + path);
+    await page.getByText(said).first().waitFor();
+    assert.deepEqual(await seriousFaults(page), [], mode);
+    proxy.mode = "pass";
+    await page.getByRole("button", { name: "Try again" }).first().click();
+    await grid.getByRole("row").first().waitFor();
+  }
+});
+
+test("a trace that breaks off keeps what came and says how much that is", { skip }, async () => {
+  const { page } = await openPage(shop.browser);
+  proxy.mode = "cut";
+  await page.goto(`${proxy.url}/trace/${await shop.findTraceId("service=checkout")}`);
+  await page.getByText(/Loading stopped early: \d+ of \d+ spans are shown/).waitFor();
+  assert.deepEqual(await seriousFaults(page), []);
+  proxy.mode = "pass";
+  await page.getByRole("button", { name: "Try again" }).first().click();
+  await page.locator('[role="treegrid"][aria-busy="false"]').getByRole("row").first().waitFor();
+  assert.equal(await page.getByText(/Loading stopped early/).count(), 0);
+});
+
+test("the details of a span, its peers and the trace's links each fail and recover by themselves", { skip }, async () => {
+  const { page } = await openPage(shop.browser);
+  proxy.mode = "pass";
+  await page.goto(`${proxy.url}/trace/${await shop.findTraceId("service=checkout")}`);
+  const rows = page.locator('[role="treegrid"][aria-busy="false"] [role="row"]');
+  await rows.nth(1).waitFor();
+  await page.waitForLoadState("networkidle");
+  proxy.mode = "down";
+  await rows.nth(1).click();
+  const dock = page.getByRole("complementary", { name: "Span details" });
+  await dock.getByText("Callchain cannot be reached").first().waitFor();
+  assert.ok(await dock.getByText("Self time").isVisible(), "what the page knows itself is there");
+  proxy.mode = "pass";
+  await dock.getByRole("button", { name: "Try again" }).first().click();
+  await dock.getByText("service.name", { exact: true }).first().waitFor();
+});
+
+test("the palette finds pages while services cannot be listed", { skip }, async () => {
+  proxy.mode = "pass";
+  const { page } = await openPage(shop.browser);
+  await page.goto(`${proxy.url}/open`);
+  await page.waitForLoadState("networkidle");
+  proxy.mode = "down";
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.getByText(/Services could not be listed/).waitFor();
+  await page.getByRole("combobox").fill("map");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/map/);
+  proxy.mode = "pass";
+});
 
 test("a service that is not there and an address without a page say so", { skip }, async () => {
   proxy.mode = "pass";

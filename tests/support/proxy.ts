@@ -3,8 +3,13 @@ import { createServer, request } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { once } from "node:events";
 
-/** pass: as the server answers; down: the connection is cut; broken: an answer in HTML, as a load balancer's; hanging: no answer. */
-export type ProxyMode = "pass" | "down" | "broken" | "hanging";
+/**
+ * pass: as the server answers; down: the connection is cut; broken: an answer in HTML, as a load balancer's; hanging: no answer; cut: it ends
+ * in the middle of an answer; partial: an answer in JSON says that it is not everything, as the server does beyond its limits.
+ */
+export type ProxyMode = "pass" | "down" | "broken" | "hanging" | "cut" | "partial";
+
+export const PARTIAL_REASON = "the proxy says that half of it was read";
 
 export interface FailingProxy {
   readonly url: string;
@@ -19,7 +24,7 @@ export async function openProxy(targetUrl: string): Promise<FailingProxy> {
     const mode = incoming.url?.startsWith("/api/") === true ? state.mode : "pass";
     if (mode === "down") incoming.socket.destroy();
     else if (mode === "broken") outgoing.writeHead(502, { "content-type": "text/html" }).end("<h1>502 Bad Gateway</h1>");
-    else if (mode === "pass") forward(target, incoming, outgoing);
+    else if (mode !== "hanging") forward(target, incoming, outgoing, mode);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -41,15 +46,40 @@ export async function openProxy(targetUrl: string): Promise<FailingProxy> {
   };
 }
 
-function forward(target: URL, incoming: IncomingMessage, outgoing: ServerResponse): void {
-  const { method, headers, url: path } = incoming;
+function forward(target: URL, incoming: IncomingMessage, outgoing: ServerResponse, mode: "pass" | "cut" | "partial"): void {
+  const { method, url: path } = incoming;
+  // What is changed on its way comes as plain text.
+  const headers = mode === "pass" ? incoming.headers : { ...incoming.headers, "accept-encoding": "identity" };
   // A connection of its own for each: one that the server has just closed for idleness would fail for no reason of the test's.
   const onward = request({ host: target.hostname, port: target.port, path, method, headers, agent: false }, (answer) => {
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-    answer.pipe(outgoing);
+    if (mode === "pass") {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    } else void change(answer, outgoing, mode);
   });
   onward.on("error", () => outgoing.destroy());
   // A page that gives a question up takes it back from the server too.
   outgoing.on("close", () => onward.destroy());
   incoming.pipe(onward);
+}
+
+async function change(answer: IncomingMessage, outgoing: ServerResponse, mode: "cut" | "partial"): Promise<void> {
+  const body = Buffer.concat(await answer.toArray());
+  const { "content-length": _, ...headers } = answer.headers;
+  outgoing.writeHead(answer.statusCode ?? 502, headers);
+  if (mode === "cut") {
+    outgoing.write(body.subarray(0, Math.floor(body.length * 0.6)));
+    // What has come is read before the end of the connection is noticed.
+    setTimeout(() => outgoing.destroy(), 500);
+    return;
+  }
+  const isJson = headers["content-type"]?.startsWith("application/json") === true;
+  outgoing.end(isJson ? sayPartial(body.toString()) : body);
+}
+
+/** The scan of an answer says whether it is everything. */
+function sayPartial(text: string): string {
+  const body: unknown = JSON.parse(text);
+  if (typeof body !== "object" || body === null || !("scan" in body) || typeof body.scan !== "object") return text;
+  return JSON.stringify({ ...body, scan: { ...body.scan, partial: true, partialReason: PARTIAL_REASON } });
 }

@@ -52,6 +52,8 @@ async function load({ traceId, spanId, frames }: SkeletonRequest): Promise<void>
 
 function problemOf(error: unknown): Problem {
   if (error instanceof ApiError) return error.problem;
+  // What a stream rejects with where its connection breaks.
+  if (error instanceof TypeError) return { type: "about:blank", title: "unreachable", status: 0, detail: error.message };
   return { type: "about:blank", title: "", status: 0, detail: error instanceof Error ? error.message : String(error) };
 }
 
