@@ -72,6 +72,22 @@ test("the live page shows spans as they come, stands still on a pause, and leads
   assert.deepEqual(faults, []);
 });
 
+test("the live page is found again by its address; p does nothing while single keys are off", { skip }, async () => {
+  const { page, faults } = await openPage(stack.browser);
+  await page.goto(`${stack.callchain.queryUrl}/live?q=${encodeURIComponent("{ status = error }")}`);
+  await page.getByText("Following", { exact: true }).waitFor();
+  assert.equal(await page.getByRole("textbox", { name: "Query" }).inputValue(), "{ status = error }");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Help: live tail" }).getByLabel("Single-key shortcuts are on").uncheck();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.keyboard.press("p");
+  await page.keyboard.press("?");
+  assert.equal(await page.getByText("Paused", { exact: true }).count(), 0);
+  assert.equal(await page.getByRole("dialog").count(), 0);
+  assert.deepEqual(faults, []);
+});
+
 test("the live page says what is wrong with a query, and connects again by itself after an outage", { skip }, async () => {
   const { page, screenshot } = await openPage(stack.browser, { colorScheme: "dark", locale: "zh-CN", width: 900 });
   await page.goto(`${stack.callchain.queryUrl}/live?q=${encodeURIComponent("{ duration > }")}`);

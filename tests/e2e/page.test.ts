@@ -176,6 +176,17 @@ test("the services page is found again by its address, and by its keys", { skip 
   assert.deepEqual([...faults, ...again.faults], []);
 });
 
+test("at 900 px the header keeps to one row, and an explicit time range is cut rather than it", { skip }, async () => {
+  const { page, faults } = await openPage(stack.browser, { width: 900 });
+  for (const range of ["", "?from=2026-01-09T23:06:40Z&to=2026-01-10T23:06:40Z"]) {
+    await page.goto(`${stack.callchain.queryUrl}/map${range}`);
+    const header = await page.getByRole("banner").boundingBox();
+    assert.ok(header !== null && header.height < 50, `${String(header?.height)} px high`);
+    assert.equal(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0);
+  }
+  assert.deepEqual(faults, []);
+});
+
 test("a service has one colour on every page of a browser", { skip }, async () => {
   const { page, faults } = await openPage(stack.browser);
   const colourOf = async (path: string, swatch: string): Promise<string> => {
