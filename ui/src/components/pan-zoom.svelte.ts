@@ -90,7 +90,7 @@ export class PanZoom {
   }
 
   #remember(): void {
-    if (this.#svg === null || `${this.transform}` === `${this.#placed}`) return;
+    if (this.#svg === null || this.transform.toString() === this.#placed.toString()) return;
     this.#placed = this.transform;
     const [x, y] = this.transform.invert([this.#svg.clientWidth / 2, this.#svg.clientHeight / 2]);
     router.setParams({ zoom: writeZoom({ x, y, scale: this.transform.k }) }, { replace: true });

@@ -1,6 +1,9 @@
 /** Loads what the traces of a file need, so that the connection may go away before one is opened. */
+// oxlint-disable-next-line import/default -- the address of a worker, which the build makes
 import layoutWorker from "../map/layout-worker.ts?worker&url";
+// oxlint-disable-next-line import/default -- the address of a worker, which the build makes
 import skeletonWorker from "../trace/skeleton-worker.ts?worker&url";
+// oxlint-disable-next-line import/default -- the address of a worker, which the build makes
 import fileWorker from "./file-worker.ts?worker&url";
 
 /** What cannot be had now is asked for again when it is needed. */
