@@ -4,8 +4,9 @@ import { after, before, describe, it } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 import { Shop } from "@callchain/deploy/demo/demo.ts";
+import { routes } from "@callchain/query-api/routes/table.ts";
 import { sendSpans } from "@callchain/deploy/demo/sender.ts";
-import { Problem } from "@callchain/schemas/api/common.ts";
+import { Problem, Scan } from "@callchain/schemas/api/common.ts";
 import { TraceSearchAnswer, TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
 import { familyOf } from "../bench/proc.ts";
 import { askEngine, commandEngine } from "../support/engine.ts";
@@ -76,17 +77,21 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
     "service=nobody",
     `q=${encodeURIComponent("{ kind = server } >> { } | by(resource.service.name) | select(span.http.route)")}`,
     "complete=true&minServices=2",
+    `q=${encodeURIComponent("{ duration > 0.1 * traceDuration } | select(duration, span:childCount, event:name)")}`,
   ],
   "/api/v1/traces/{id}": ["view=tree", "view=otlp"],
   "/api/v1/series": [
     `q=${encodeURIComponent("{ kind = server } | quantile_over_time(duration, .5, .99) by(resource.service.name)")}`,
     `q=${encodeURIComponent("{ } | histogram_over_time(duration)")}&step=10m`,
+    `q=${encodeURIComponent("{ } | compare({ status = error }, 3)")}&step=10m`,
+    `q=${encodeURIComponent("{ } | rate() by(resource.service.name) > 0.001 | topk(2)")}`,
   ],
   "/api/v1/latency": ["by=service", "by=resource.service.version&p=50,99.9&step=10m", "service=nobody"],
   "/api/v1/heatmap": ["service=checkout&status=error&step=10m", "service=nobody"],
   "/api/v1/exemplars": ["service=checkout&status=error&limit=3"],
   "/api/v1/critical-path": ["service=checkout&by=resource.host.name", "by=service&traces=5", "service=nobody"],
-  "/api/v1/repeats": ["service=orders"],
+  "/api/v1/repeats": ["service=orders", `q=${encodeURIComponent("{ kind = server } >> { kind = client } | count() > 1")}`],
+  "/api/v1/skew": ["complete=true&minServices=2"],
   "/api/v1/dependencies": ["focus=checkout&depth=1", "compareFrom=now-6h&compareTo=now-3h"],
   "/api/v1/attributes": ["scope=resource&prefix=service", "prefix=nothing-begins-so"],
 };
@@ -96,6 +101,26 @@ const LEAST: Readonly<Record<string, () => string>> = {
   "/api/v1/outliers": () => `selection=${encodeURIComponent("{ status = error }")}`,
   "/api/v1/diff": () => `a=${sample.traceId}&b=${encodeURIComponent('{ resource.service.name = "checkout" }')}`,
 };
+
+/** What is read by its id is there as it was sent, or is not; the rest is no question to the store. */
+const WITHOUT_SCAN: ReadonlySet<string> = new Set([
+  "/api/v1/traces/{id}",
+  "/api/v1/traces/{id}/spans/{spanId}",
+  "/api/v1/ingest",
+  "/api/v1/health",
+  "/api/v1/ready",
+  "/api/v1/openapi.json",
+]);
+const Scanned = z.object({ scan: Scan });
+
+/** Every answer says what it looked at, and a partial one why. */
+function checkScan(path: string, query: string, body: unknown): void {
+  if (WITHOUT_SCAN.has(path) && query !== "view=tree") return;
+  const { scan } = Scanned.parse(body, { error: () => `no scan in ${path}?${query}` });
+  assert.equal(scan.partial, scan.partialReason !== null, `${path}?${query}`);
+  assert.ok(scan.rows >= 0 && scan.bytes >= 0 && scan.elapsedMs > 0);
+  assert.ok(scan.rows > 0 || query.includes("nobody") || query.includes("nothing"), `${path}?${query} looked at nothing`);
+}
 
 describe("the OpenAPI document that the server serves", () => {
   it("describes every answer of every route, errors too", async (t) => {
@@ -116,6 +141,7 @@ describe("the OpenAPI document that the server serves", () => {
       assert.ok(schema !== undefined, `${what}: not in the document`);
       const validate = ajv.compile({ $id: `https://callchain/answer/${count}`, allOf: [rebase(schema)] });
       assert.ok(validate(body), `${what}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(body).slice(0, 1000)}`);
+      if (response.status === 200) checkScan(path, query, body);
       count += 1;
       return response.status;
     };
@@ -132,6 +158,7 @@ describe("the OpenAPI document that the server serves", () => {
       if (hasRange) assert.equal(await check(path, "from=yesterday-ish", false), 400);
       if (path.includes("{")) await check(path, "", true, range);
     }
+    assert.deepEqual(Object.keys(paths).toSorted(), [...new Set(routes.map((route) => `/api/v1${route.path}`))].toSorted());
     t.diagnostic(`${count} answers of ${Object.keys(paths).length} routes`);
   });
 });
