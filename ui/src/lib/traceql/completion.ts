@@ -19,6 +19,7 @@ export type CompletionPlace =
   /** After a `|`: a stage. */
   | { readonly kind: "pipeline"; readonly from: number; readonly typed: string };
 
+const ARITHMETIC: ReadonlySet<string> = new Set(["+", "-", "*", "/", "%", "^"]);
 const COMPARISONS: ReadonlySet<string> = new Set(["=", "!=", ">", "<", ">=", "<=", "=~", "!~"]);
 
 /** `at` counts characters from 0; null where nothing can be offered. */
@@ -45,7 +46,8 @@ export function completionPlace(text: string, at: number): CompletionPlace | nul
     last.text === "(" ||
     last.text === "&&" ||
     last.text === "||" ||
-    last.text === "!"
+    last.text === "!" ||
+    (!isBare && last.kind === "operator" && ARITHMETIC.has(last.text))
   ) {
     return { kind: "field", ...place, bare: isBare };
   }

@@ -104,6 +104,7 @@ describe("what may stand at the caret", () => {
     assert.deepEqual(placeAt("{ } | by(^)"), { kind: "field", from: 9, typed: "", bare: false });
     assert.deepEqual(placeAt("{ } | select(name, span.h^"), { kind: "field", from: 19, typed: "span.h", bare: false });
     assert.equal(placeAt("{ } | count() > ^"), null);
+    assert.deepEqual(placeAt("{ duration > 2 * sp^ }"), { kind: "field", from: 17, typed: "sp", bare: false });
   });
 
   it("always begins at or before the caret and never throws", () => {
