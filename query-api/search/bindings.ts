@@ -1,5 +1,6 @@
 /** Bound parameters, and the text comparison that both compilers use. */
 import type { Comparison } from "./query.ts";
+import { containedText, mayBeSlow } from "./regex.ts";
 
 /** Collects bound parameters; `bind` gives back the placeholder. */
 export class Bindings {
@@ -26,22 +27,17 @@ export class Bindings {
 }
 
 /**
- * `subject` is SQL of a string. Regular expressions are anchored, as Tempo's are. They see plain strings: over a column with a dictionary
- * the server would try the whole dictionary, up to 8192 texts, in one go, and look at no limit meanwhile (70 s of names of 8 KB were
- * measured, under a limit of 2 s). Names cost half as much again without it.
+ * `subject` is SQL of a string. Regular expressions are anchored, as Tempo's are. One that may be slow sees plain strings: over a column
+ * with a dictionary the server would try the whole dictionary, up to 8192 texts, in one go, and look at no limit meanwhile (70 s of names
+ * of 8 KB were measured, under a limit of 2 s). The database reads small blocks for it, by that CAST.
  */
 export function compileText(subject: string, comparison: Comparison, value: string, bindings: Bindings): string {
   if (comparison !== "=~" && comparison !== "!~") return `${subject} ${comparison} ${bindings.bind("String", value)}`;
   const contained = containedText(value);
+  const text = mayBeSlow(value) ? `CAST(${subject}, 'String')` : subject;
   const test =
     contained === undefined
-      ? `match(CAST(${subject}, 'String'), ${bindings.bind("String", `^(?:${value})$`)})`
+      ? `match(${text}, ${bindings.bind("String", `^(?:${value})$`)})`
       : `position(${subject}, ${bindings.bind("String", contained)}) > 0`;
   return comparison === "=~" ? test : `NOT ${test}`;
-}
-
-/** The literal text of `.*text.*`, which a plain search answers; `.` does not match a line break, so texts with one differ harmlessly. */
-function containedText(pattern: string): string | undefined {
-  const inner = /^\.\*((?:[^\\^$.*+?()[\]{}|]|\\[\\^$.*+?()[\]{}|/-])+)\.\*$/s.exec(pattern)?.[1];
-  return inner?.replace(/\\(.)/gs, "$1");
 }
