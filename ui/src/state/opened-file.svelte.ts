@@ -39,8 +39,9 @@ class OpenedFile {
     this.isReading = true;
     const file = await findKeptFile();
     // Another one may have been opened meanwhile.
-    if (file !== null && this.opened === null) await this.#read(file);
-    else this.isReading = false;
+    if (this.#restoring === null) return;
+    if (file === null) this.isReading = false;
+    else await this.#read(file);
     this.#restoring = null;
   }
 
