@@ -205,6 +205,8 @@ test("an address brings back what was in view", { skip }, async () => {
   await paramIs(page, "show", "path,gaps");
   await paramIs(page, "open", /^x[0-9a-f]{8}$/);
   await paramIs(page, "t1", /^\d+$/);
+  await page.getByRole("separator", { name: "Width of the name column" }).press("ArrowRight");
+  await paramIs(page, "names", "38");
   const address = page.url();
   const seen = { rows: await rowCount(page), active: await activeIndex(page) };
   await screenshot("trace-deep-link");
@@ -216,7 +218,8 @@ test("an address brings back what was in view", { skip }, async () => {
   assert.deepEqual({ rows: await rowCount(again.page), active: await activeIndex(again.page) }, seen);
   assert.equal(await again.page.getByRole("button", { name: "Gaps", pressed: true }).count(), 1);
   assert.equal(await again.page.getByRole("searchbox", { name: /find service/i }).inputValue(), "select");
-  for (const name of ["span", "t0", "t1", "f", "open", "show"])
+  assert.equal(await again.page.getByRole("separator").getAttribute("aria-valuenow"), "38");
+  for (const name of ["span", "t0", "t1", "f", "open", "show", "names"])
     assert.equal(param(again.page, name), new URL(address).searchParams.get(name), name);
   assert.deepEqual([...faults, ...again.faults], []);
 });

@@ -105,3 +105,9 @@ export type View = (typeof VIEWS)[number];
 export function parseView(text: string | null): View {
   return VIEWS.find((view) => view === text) ?? "waterfall";
 }
+
+/** `names=<percent>`: the share of the waterfall's width that its names take; null for anything that would leave one side no room. */
+export function parseNameShare(text: string | null): number | null {
+  const percent = Number(text ?? "NaN");
+  return Number.isInteger(percent) && percent >= 12 && percent <= 75 ? percent / 100 : null;
+}
