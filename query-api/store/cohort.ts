@@ -8,13 +8,14 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { UNIX_NANO_MAX } from "@callchain/schemas/span/time.ts";
 import { HOST_KEYS } from "../analysis/columns.ts";
 import { Bindings } from "../search/bindings.ts";
-import { asksForAnyScope, asksForTraces, compileQuery } from "../search/compile.ts";
+import { asksForAnyScope, asksForTraces } from "../search/compile.ts";
 import { planQuery } from "../search/plan.ts";
 import type { Query } from "../search/query.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
 import { DETAIL_SQL } from "./call-details.ts";
 import { isSameTrace, type CohortSpans } from "./cohort-traces.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
+import { compileInRange } from "./compile-in-range.ts";
 import { askWithinLimits } from "./limits.ts";
 import { SPAN_COLUMNS_SQL, joinFixed, joinSpanColumns, joinTexts, type TextColumn } from "./native-columns.ts";
 import { readNative, type NativeBlock } from "./native-reader.ts";
@@ -102,7 +103,7 @@ async function readCohortIn(question: CohortQuestion, asking: Asking): Promise<C
 }
 
 async function chooseBySpans(query: Query, { range, traceCountMax }: CohortQuestion, asking: Asking): Promise<Chosen> {
-  const { where, params } = compileQuery(query, { traceScope: IN_RANGE });
+  const { where, params, scans } = await compileInRange(query, range, asking);
   const { rows, scan } = await asking.database.query<{ n: string; oldest: string; newest: string }>(
     `SELECT count() AS n, min(nano) AS oldest, max(nano) AS newest
      FROM (SELECT toUnixTimestamp64Nano(start) AS nano FROM spans WHERE ${IN_RANGE} AND (${where})
@@ -117,7 +118,7 @@ async function chooseBySpans(query: Query, { range, traceCountMax }: CohortQuest
     idsSql: `SELECT trace_id FROM spans WHERE start >= ${instantSql("oldest")} AND start < ${instantSql("to")} AND (${where})`,
     params,
     isWhole: traceCount < traceCountMax,
-    scans: [scan],
+    scans: [...scans, scan],
     partialReasons: [],
   };
 }

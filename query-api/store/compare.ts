@@ -3,10 +3,11 @@
  * attribute, step by step. Two statements: the most frequent values of either side, then these by step, with what any value has in all.
  */
 import type { Series, SeriesAnswer } from "@callchain/schemas/api/series.ts";
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
-import { compileQuery } from "../search/compile.ts";
 import { attribute, formatField } from "../search/query.ts";
 import type { CompareQuery } from "../search/series-query.ts";
+import { compileInRange } from "./compile-in-range.ts";
 import { askWithinLimits } from "./limits.ts";
 import { IN_RANGE, buildScan, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { countPoints } from "./steps.ts";
@@ -55,8 +56,9 @@ export async function compareSpans(
   };
 }
 
-async function compareWithin(query: CompareQuery, range: TimeRange, stepNano: bigint, { database, signal }: Asking) {
-  const { source, params } = compileSource(query, range, stepNano);
+async function compareWithin(query: CompareQuery, range: TimeRange, stepNano: bigint, asking: Asking) {
+  const { database, signal } = asking;
+  const { source, params, scans } = await compileSource(query, range, stepNano, asking);
   const options = { signal, timeoutMs: TIMEOUT_MS };
   const ranked = await database.query<ValueRow>(
     `SELECT is_selected, place, key, value, cityHash64(place, key, value) AS hash, cityHash64(place, key) AS field_hash, count() AS n
@@ -81,7 +83,7 @@ async function compareWithin(query: CompareQuery, range: TimeRange, stepNano: bi
     ...(kept.size < fields.length ? [`The ${kept.size} attributes of most spans are here, of ${fields.length} or more.`] : []),
     ...(ranked.rows.length > VALUE_COUNT_MAX ? [`The ${VALUE_COUNT_MAX} most frequent values of all attributes are here.`] : []),
   ];
-  return { values, points: counted.rows, scans: [ranked.scan, counted.scan], partialReasons };
+  return { values, points: counted.rows, scans: [...scans, ranked.scan, counted.scan], partialReasons };
 }
 
 const named = (list: readonly string[], column: string): string =>
@@ -93,13 +95,14 @@ const INTRINSICS_SQL = `[('name', toString(name)), ('kind', ${named(SPAN_KINDS, 
   ('instrumentation:version', JSONExtractString(scope, '$version'))]`;
 
 /** A row for each attribute of each matching span. */
-function compileSource(
+async function compileSource(
   { query, selection, window }: CompareQuery,
   range: TimeRange,
   stepNano: bigint,
-): { source: string; params: Readonly<Record<string, unknown>> } {
-  const matching = compileQuery(query, { prefix: "q", traceScope: IN_RANGE });
-  const selected = compileQuery(selection, { prefix: "s", traceScope: IN_RANGE });
+  asking: Asking,
+): Promise<{ source: string; params: Readonly<Record<string, unknown>>; scans: readonly ScanFigures[] }> {
+  const matching = await compileInRange(query, range, asking, "q");
+  const selected = await compileInRange(selection, range, asking, "s");
   const isWithin = window === null ? "" : ` AND start >= ${instantSql("selectedFrom")} AND start < ${instantSql("selectedTo")}`;
   const ofMap = (map: string, toText: string): string =>
     `arrayMap((key, value) -> ('span', toString(key), ${toText}), ${map}.keys, ${map}.values)`;
@@ -113,6 +116,7 @@ function compileSource(
       FROM (SELECT toUInt8((${selected.where})${isWithin}) AS is_selected, intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${pairs} AS pairs
             FROM spans WHERE ${IN_RANGE} AND (${matching.where}))
       ARRAY JOIN pairs AS pair)`,
+    scans: [...matching.scans, ...selected.scans],
     params: {
       ...matching.params,
       ...selected.params,

@@ -10,6 +10,7 @@ import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-bucket
 import { Bindings } from "../search/bindings.ts";
 import { compileQuery } from "../search/compile.ts";
 import type { GroupField, Query } from "../search/query.ts";
+import { compileInRange } from "./compile-in-range.ts";
 import { compileGroupField } from "./group-by.ts";
 import { IN_RANGE, IS_ENTRY, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { planRollup, type RollupPlan } from "./rollup-plan.ts";
@@ -35,8 +36,8 @@ export interface Counted<T> {
 
 /** With durations and examples. Points without spans are left out. Throws what the database throws. */
 export async function countDurations(selection: Selection, asking: Asking): Promise<Counted<PointFigures>> {
-  const { compiled, rollup, raw, params } = compileSelection(selection);
-  const ask = asker(asking, params);
+  const { compiled, rollup, raw, params, scans } = await compileSelection(selection, asking);
+  const ask = asker(asking, params, scans);
   const parts: PointFigures[] = [];
   let tail = "1";
   if (rollup !== null) {
@@ -70,8 +71,8 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
 
 /** Counts and the last start only. Of groups without number, the `groupCountMax` largest at least. */
 export async function countCalls(selection: Selection, groupCountMax: number, asking: Asking): Promise<Counted<PointFigures>> {
-  const { compiled, rollup, raw, params } = compileSelection(selection);
-  const ask = asker(asking, params);
+  const { compiled, rollup, raw, params, scans } = await compileSelection(selection, asking);
+  const ask = asker(asking, params, scans);
   const parts: PointFigures[] = [];
   let tail = "1";
   if (rollup !== null) {
@@ -102,8 +103,8 @@ export interface BucketRow {
 
 /** Counts by point and bucket, in buckets that are 2^coarser times as wide; one row may be in two parts. */
 export async function countBuckets(selection: Selection, coarser: number, asking: Asking): Promise<Counted<BucketRow>> {
-  const { compiled, rollup, raw, params } = compileSelection(selection);
-  const ask = asker(asking, params);
+  const { compiled, rollup, raw, params, scans } = await compileSelection(selection, asking);
+  const ask = asker(asking, params, scans);
   const found: BucketRow[] = [];
   let tail = "1";
   if (rollup !== null) {
@@ -126,15 +127,23 @@ interface CompiledSelection {
   readonly rollup: { readonly point: string; readonly where: string } | null;
   readonly raw: { readonly point: string; readonly source: (tail: string) => string };
   readonly params: Readonly<Record<string, unknown>>;
+  /** Of what had to be asked first. */
+  readonly scans: readonly ScanFigures[];
 }
 
-function compileSelection({ range, stepNano, query, by, isEntry, groups }: Selection): CompiledSelection {
+async function compileSelection(
+  { range, stepNano, query, by, isEntry, groups }: Selection,
+  asking: Asking,
+): Promise<CompiledSelection> {
   const plan = planRollup(range, stepNano, query, by);
   const bindings = new Bindings("g");
   const bySql = by === null ? "CAST(NULL, 'Nullable(String)')" : compileGroupField(by, bindings);
-  const { where, params } = compileQuery(query, { traceScope: IN_RANGE });
+  // The rollups know services, kinds and statuses alone.
+  const { where, params, scans } =
+    plan === null ? await compileInRange(query, range, asking) : { ...compileQuery(query, { traceScope: IN_RANGE }), scans: [] };
   const both = `(${where})${groups === null ? "" : ` AND (has({groups:Array(String)}, ${bySql}) OR (${bySql} IS NULL AND {hasNull:UInt8} = 1))`}`;
   return {
+    scans,
     compiled: { by: bySql },
     rollup:
       plan === null
@@ -204,8 +213,8 @@ function tailOf(rows: readonly MarkColumns[]): string {
 
 type Ask = (<T>(sql: string) => Promise<T[]>) & { readonly scans: readonly ScanFigures[] };
 
-function asker({ database, signal }: Asking, params: Readonly<Record<string, unknown>>): Ask {
-  const scans: ScanFigures[] = [];
+function asker({ database, signal }: Asking, params: Readonly<Record<string, unknown>>, before: readonly ScanFigures[]): Ask {
+  const scans = [...before];
   const ask = async <T>(sql: string): Promise<T[]> => {
     const { rows, scan } = await database.query<T>(sql, { params, signal });
     scans.push(scan);

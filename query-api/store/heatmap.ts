@@ -2,8 +2,8 @@
 import type { ExemplarsAnswer, HeatmapAnswer, HeatmapCell } from "@callchain/schemas/api/aggregates.ts";
 import { durationBucketLowerNano } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
-import { compileQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
+import { compileInRange } from "./compile-in-range.ts";
 import { countBuckets, type BucketRow } from "./count-spans.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { chooseStepNano, countPoints } from "./steps.ts";
@@ -75,16 +75,16 @@ interface ExemplarRow {
 /** The slowest matching spans, one a trace. Throws what the database throws. */
 export async function listExemplars(
   { range, query, limit }: { readonly range: TimeRange; readonly query: Query; readonly limit: number },
-  { database, signal }: Asking,
+  asking: Asking,
 ): Promise<ExemplarsAnswer> {
   const startedMs = performance.now();
-  const compiled = compileQuery(query, { traceScope: IN_RANGE });
-  const { rows, scan } = await database.query<ExemplarRow>(
+  const compiled = await compileInRange(query, range, asking);
+  const { rows, scan } = await asking.database.query<ExemplarRow>(
     `SELECT lower(hex(trace_id)) AS traceId, lower(hex(span_id)) AS spanId, service, name, kind, status,
        toString(toUnixTimestamp64Nano(start)) AS startNano, toString(duration_nano) AS durationNano
      FROM spans WHERE ${IN_RANGE} AND (${compiled.where})
      ORDER BY duration_nano DESC, spans.start, spans.span_id LIMIT 1 BY traceId LIMIT {limit:UInt32}`,
-    { params: { ...rangeParams(range), ...compiled.params, limit }, signal },
+    { params: { ...rangeParams(range), ...compiled.params, limit }, signal: asking.signal },
   );
   return {
     spans: rows.map((row) => ({
@@ -94,6 +94,6 @@ export async function listExemplars(
       status: STATUS_CODES[row.status] ?? "unset",
     })),
     query: formatQuery(query),
-    scan: buildScan([scan], startedMs),
+    scan: buildScan([...compiled.scans, scan], startedMs),
   };
 }

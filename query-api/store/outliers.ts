@@ -6,8 +6,8 @@ import type { OutlierField, OutliersAnswer } from "@callchain/schemas/api/analys
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano, type UnixNano } from "@callchain/schemas/span/time.ts";
 import { rankFields, type SideCounts } from "../analysis/outliers.ts";
-import { compileQuery } from "../search/compile.ts";
 import { formatQuery, type Query } from "../search/query.ts";
+import { compileInRange } from "./compile-in-range.ts";
 import { askWithinLimits } from "./limits.ts";
 import { fieldsOf, isLeftOut } from "./outlier-fields.ts";
 import { countAttributes, countColumns, countDurations, countNumbers, type OutlierSample } from "./outlier-counts.ts";
@@ -93,10 +93,11 @@ interface ChosenSample extends OutlierSample {
   readonly partialReasons: readonly string[];
 }
 
-async function chooseSample(question: OutliersQuestion, { database, signal }: Asking): Promise<ChosenSample> {
+async function chooseSample(question: OutliersQuestion, asking: Asking): Promise<ChosenSample> {
   const { range, selectionFrom, selectionTo } = question;
-  const inQuery = compileQuery(question.query, { prefix: "q", traceScope: IN_RANGE });
-  const inSelection = compileQuery(question.selection, { prefix: "s", traceScope: IN_RANGE });
+  const { database, signal } = asking;
+  const inQuery = await compileInRange(question.query, range, asking, "q");
+  const inSelection = await compileInRange(question.selection, range, asking, "s");
   const selected = [
     `(${inSelection.where})`,
     ...(selectionFrom === null ? [] : [`start >= ${instantSql("selectionFrom")}`]),
@@ -108,7 +109,7 @@ async function chooseSample(question: OutliersQuestion, { database, signal }: As
     ...(selectionFrom === null ? {} : { selectionFrom: selectionFrom.toString() }),
     ...(selectionTo === null ? {} : { selectionTo: selectionTo.toString() }),
   };
-  const scans: ScanFigures[] = [];
+  const scans = [...inQuery.scans, ...inSelection.scans];
   const countSides = async (from: UnixNano): Promise<SideCounts> => {
     const options = { params: { ...bound, ...rangeParams({ from, to: range.to }) }, signal, timeoutMs: TIMEOUT_MS };
     const count = async (more: string): Promise<number> => {

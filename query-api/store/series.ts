@@ -2,14 +2,14 @@
 import type { Series, SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { Bindings } from "../search/bindings.ts";
 import { compileNumber } from "../search/compile-operand.ts";
-import { asksForAnyScope, compileQuery } from "../search/compile.ts";
+import type { CompiledQuery } from "../search/compile.ts";
 import { formatField } from "../search/query.ts";
 import { formatSeriesQuery, type FigureQuery, type SeriesQuery } from "../search/series-query.ts";
 import { isDuration } from "../search/trace-query.ts";
 import { compareSpans } from "./compare.ts";
+import { compileInRange } from "./compile-in-range.ts";
 import { compileGroupField } from "./group-by.ts";
 import { IN_RANGE, buildScan, countSpans, quantilesSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { listResourceKeys } from "./resource-keys.ts";
 import { applyStages } from "./series-stages.ts";
 import { chooseStepNano, countPoints } from "./steps.ts";
 
@@ -64,9 +64,9 @@ async function getFigures(
   const { range, query, groupCountMax } = question;
   const { database, signal } = asking;
   const askedCount = query.stages.length === 0 ? groupCountMax : RANKED_GROUP_COUNT_MAX;
-  const resources = asksForAnyScope(query.query) ? await listResourceKeys(range, asking) : null;
+  const compiled = await compileInRange(query.query, range, asking);
   const counted = await countSpans(range, asking);
-  const sql = buildSql(query, resources?.keys, counted.count);
+  const sql = buildSql(query, compiled, counted.count);
   const params = { ...rangeParams(range), ...sql.params };
   const groups = await database.query<GroupRow>(
     `SELECT ${sql.by} AS by FROM spans WHERE ${sql.where} GROUP BY by ORDER BY count() DESC, by LIMIT ${askedCount + 1}`,
@@ -90,7 +90,7 @@ async function getFigures(
       ? [`The ${groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`]
       : []),
   ];
-  const scans = [...(resources === null ? [] : [resources.scan]), counted.scan, groups.scan, points.scan];
+  const scans = [...compiled.scans, counted.scan, groups.scan, points.scan];
   return { series, scan: buildScan(scans, startedMs, reasons) };
 }
 
@@ -114,9 +114,8 @@ interface SeriesSql {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-function buildSql(query: FigureQuery, resourceKeys: ReadonlySet<string> | undefined, spanCount: number): SeriesSql {
+function buildSql(query: FigureQuery, compiled: CompiledQuery, spanCount: number): SeriesSql {
   const bindings = new Bindings("s");
-  const compiled = compileQuery(query.query, { traceScope: IN_RANGE, ...(resourceKeys === undefined ? {} : { resourceKeys }) });
   const values = query.by.map((field) => `CAST(${compileGroupField(field, bindings)}, 'Nullable(String)')`);
   const by = values.length === 0 ? "'[]'" : `toJSONString([${values.join(", ")}])`;
   const number = query.operand === null ? null : compileNumber(query.operand, bindings);
