@@ -6,7 +6,7 @@
 import { spanAttributeInSql } from "@callchain/schemas/clickhouse/search-sql.ts";
 import { compileText, type Bindings } from "./bindings.ts";
 import { canonicalKey } from "./canonical-key.ts";
-import { attributeNames } from "./conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import type { AttributeScope, Comparison, Literal } from "./query.ts";
 
 export interface CompileContext {

@@ -10,7 +10,7 @@ import { typeOfOperand } from "./calculation.ts";
 import { canonicalKey } from "./canonical-key.ts";
 import type { CompileContext } from "./compile-attribute.ts";
 import { NO_PARENT, SPAN, joinOfTraces, traceColumn } from "./compile-trace.ts";
-import { attributeNames } from "./conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import {
   fieldsIn,
   type AttributeScope,

@@ -7,7 +7,7 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { Bindings } from "../search/bindings.ts";
 import { canonicalKey } from "../search/canonical-key.ts";
-import { attributeNames } from "../search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
 import { IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
 

@@ -2,7 +2,7 @@
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import type { Bindings } from "../search/bindings.ts";
 import { canonicalKey } from "../search/canonical-key.ts";
-import { attributeNames } from "../search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import { parseField } from "../search/parse-field.ts";
 import { attribute, isGroupField, type Field, type GROUP_INTRINSICS, type GroupField } from "../search/query.ts";
 

@@ -1,6 +1,6 @@
 /** Fields of spans as TraceQL names them, their conditions, and the fields that a selection itself names. */
 import type { AttributeValue } from "@callchain/schemas/span/span.ts";
-import { attributeNames } from "../search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import {
   attribute,
   compare,

@@ -2,7 +2,7 @@
 import type { Bindings } from "../search/bindings.ts";
 import { canonicalKey } from "../search/canonical-key.ts";
 import { joinOfTraces, traceColumn } from "../search/compile-trace.ts";
-import { attributeNames } from "../search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import { isGroupField, type Field, type IntrinsicName } from "../search/query.ts";
 import { compileGroupField } from "./group-by.ts";
 import { NO_PARENT } from "./range.ts";

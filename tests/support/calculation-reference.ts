@@ -1,6 +1,6 @@
 /** What a comparison of two operands means, span by span in memory. Plain and slow on purpose. */
 import type { ArithmeticOperator } from "@callchain/query-api/search/arithmetic.ts";
-import { attributeNames } from "@callchain/query-api/search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import type { Comparison, Expression, Field, Operand } from "@callchain/query-api/search/query.ts";
 import type { Attribute, AttributeValue, Span } from "@callchain/schemas/span/span.ts";
 import { figureOf, ordered } from "./figures-reference.ts";

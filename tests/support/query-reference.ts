@@ -1,5 +1,5 @@
 /** What a query means, span by span in memory: the reference that the SQL is held against. Plain and slow on purpose. */
-import { attributeNames } from "@callchain/query-api/search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import type { AttributeScope, Comparison, Expression, Field, Literal } from "@callchain/query-api/search/query.ts";
 import type { Attribute, AttributeValue, Span } from "@callchain/schemas/span/span.ts";
 import { calculationHolds } from "./calculation-reference.ts";

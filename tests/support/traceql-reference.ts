@@ -1,5 +1,5 @@
 /** What a TraceQL query finds among traces in memory: the reference that the engine's answers are held against. Plain and slow on purpose. */
-import { attributeNames } from "@callchain/query-api/search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import type { GroupField } from "@callchain/query-api/search/query.ts";
 import type { Scalar, Spanset, Stage, TraceQuery } from "@callchain/query-api/search/trace-query.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";

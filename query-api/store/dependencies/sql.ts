@@ -9,7 +9,7 @@
  * Bound in each: from, to (the range), childFrom, childTo (a little wider: clocks differ), parentFrom, parentTo (much wider to the past:
  * a parent may have begun long before), every (1: all traces; n: each n-th by hash).
  */
-import { attributeNames } from "../../search/conventions.ts";
+import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import { IN_RANGE, NO_PARENT, instantSql } from "../range.ts";
 
 const SELF = "cityHash64(trace_id, span_id)";
