@@ -3,8 +3,9 @@ import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
 import { HOST_KEYS, type TraceColumns } from "../analysis/columns.ts";
 import type { CallDetails } from "../analysis/repeats.ts";
 import { DETAIL_SQL } from "./call-details.ts";
-import { SPAN_COLUMNS_SQL, joinSpanColumns, joinTexts } from "./native-columns.ts";
-import { readNative, type NativeBlock } from "./native-reader.ts";
+import { joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
+import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
+import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
 import { INDEXES_FIRST, spanIdSql, traceIdSql, type Asking } from "./range.ts";
 import { readWayUp, WAY_UP_COUNT_MAX } from "./way-up.ts";
 

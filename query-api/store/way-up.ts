@@ -1,7 +1,7 @@
 /** The way from one span up to its root, for a trace of which only a part is read. */
 import { parseSpanId, type SpanId } from "@callchain/schemas/span/ids.ts";
-import { joinFixed } from "./native-columns.ts";
-import type { NativeBlock } from "./native-reader.ts";
+import { joinFixed } from "@callchain/schemas/clickhouse/native/join-columns.ts";
+import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 
 /** Ancestors looked for, one statement each: callers start before what they call, so most of them are among the earliest spans anyway. */
 export const WAY_UP_COUNT_MAX = 64;

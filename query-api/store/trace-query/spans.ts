@@ -8,9 +8,9 @@ import { compileQuery } from "../../search/compile.ts";
 import type { TraceSpans } from "../../search/evaluate.ts";
 import type { Plan } from "../../search/plan.ts";
 import { compileGroupField } from "../group-by.ts";
-import { readNative, type NativeBlock } from "../native-reader.ts";
+import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { INDEXES_FIRST, IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
-import { joinFixed, joinTexts } from "../native-columns.ts";
+import { joinFixed, joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 
 /** Rows of one statement: about 100 bytes each. */
 export const SPAN_ROWS_MAX = 300_000;

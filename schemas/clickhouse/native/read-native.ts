@@ -1,14 +1,15 @@
 /**
- * ClickHouse's Native format, for the few column types that the skeleton reads: whole columns at a time instead of a row's worth of
+ * ClickHouse's Native format, for the few column types that spans are read in: whole columns at a time instead of a row's worth of
  * JSON. Source: https://clickhouse.com/docs/interfaces/formats/Native and ClickHouse `src/Formats/NativeWriter.cpp`,
  * `src/DataTypes/Serializations/SerializationLowCardinality.cpp`.
  *
  *   block    columnCount:varint  rowCount:varint  column*
- *   column   name:text  type:text  data            data of FixedString(n), UInt8, UInt32, UInt64, Int64, Float64: rowCount values, little-endian
+ *   column   name:text  type:text  data            data of FixedString(n), UInt8, UInt16, UInt32, UInt64, Int64, Float64: rowCount values, little-endian
+ *   Array(T) rowCount ends:u64, counted from the block's first element, then the elements as a column of T
  *   LowCardinality(String)
  *            version:u64=1  index:u64 (bits 0-7: bytes per index as a power of two)  keyCount:u64  key:text*  rowCount:u64  index*
  */
-import { Failure } from "@callchain/schemas/span/errors.ts";
+import { Failure } from "../../span/errors.ts";
 
 /** One block's columns by name. */
 export interface NativeBlock {
@@ -16,13 +17,15 @@ export interface NativeBlock {
   readonly columns: ReadonlyMap<string, NativeColumn>;
 }
 
-/** Fixed-size values as bytes, or texts with an index per row. */
+/** Fixed-size values as bytes, arrays of them, or texts with an index per row. */
 export type NativeColumn =
   | { readonly kind: "fixed"; readonly bytes: Uint8Array; readonly size: number }
+  | { readonly kind: "array"; readonly ends: Uint32Array; readonly bytes: Uint8Array; readonly size: number }
   | { readonly kind: "text"; readonly keys: readonly string[]; readonly indexes: Uint8Array | Uint16Array | Uint32Array };
 
 const FIXED_SIZES: ReadonlyMap<string, number> = new Map([
   ["UInt8", 1],
+  ["UInt16", 2],
   ["UInt64", 8],
   ["Int64", 8],
   ["UInt32", 4],
@@ -47,8 +50,18 @@ export function* readNative(bytes: Uint8Array): Generator<NativeBlock> {
   }
 }
 
+function sizeOf(type: string): number {
+  return FIXED_SIZES.get(type) ?? Number(/^FixedString\((\d+)\)$/.exec(type)?.[1] ?? 0);
+}
+
 function readColumn(reader: Reader, type: string, rowCount: number): NativeColumn {
-  const size = FIXED_SIZES.get(type) ?? Number(/^FixedString\((\d+)\)$/.exec(type)?.[1] ?? 0);
+  const elementSize = sizeOf(/^Array\((.+)\)$/.exec(type)?.[1] ?? "");
+  if (elementSize > 0) {
+    const words = new Uint32Array(new Uint8Array(reader.bytes(8 * rowCount)).buffer);
+    const ends = words.filter((_word, at) => at % 2 === 0); // an answer has no 2^32 elements
+    return { kind: "array", ends, bytes: reader.bytes((ends.at(-1) ?? 0) * elementSize), size: elementSize };
+  }
+  const size = sizeOf(type);
   if (size > 0) return { kind: "fixed", bytes: reader.bytes(size * rowCount), size };
   if (type !== "LowCardinality(String)") throw new Failure("internal", `a Native column of type ${type} was not asked for`);
   if (rowCount === 0) return { kind: "text", keys: [], indexes: new Uint8Array(0) };
