@@ -7,6 +7,7 @@
  */
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
+import { positionsFrom } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { Bindings } from "../search/bindings.ts";
 import { compileQuery } from "../search/compile.ts";
 import type { GroupField, Query } from "../search/query.ts";
@@ -192,23 +193,10 @@ interface MarkColumns {
   readonly next: string;
 }
 
-/**
- * The spans behind what is counted, as a condition that the index on log positions can use: ranges, since "not among these" tells such
- * an index nothing. The numbers of partitions are far apart in a store that is filled through Kafka.
- *
- *   log_partition < 3 OR (log_partition = 3 AND log_offset >= 42) OR (log_partition > 3 AND log_partition < 9) OR ... OR log_partition > 9
- */
+/** The spans behind what is counted. */
 function tailOf(rows: readonly MarkColumns[]): string {
-  const ends = new Map<number, bigint>();
-  for (const { isMark, log_partition: partition, next } of rows) if (isMark === 1) ends.set(partition, BigInt(next));
-  const conditions: string[] = [];
-  let after = "";
-  for (const [partition, end] of [...ends].toSorted(([a], [b]) => a - b)) {
-    conditions.push(`(${after}log_partition < ${partition})`, `(log_partition = ${partition} AND log_offset >= ${end})`);
-    after = `log_partition > ${partition} AND `;
-  }
-  conditions.push(`(${after}1)`);
-  return `(${conditions.join(" OR ")})`;
+  const marks = rows.filter(({ isMark }) => isMark === 1);
+  return positionsFrom(new Map(marks.map(({ log_partition: partition, next }) => [partition, BigInt(next)])));
 }
 
 type Ask = (<T>(sql: string) => Promise<T[]>) & { readonly scans: readonly ScanFigures[] };
