@@ -13,7 +13,7 @@ import { compileQuery } from "../search/compile.ts";
 import type { GroupField, Query } from "../search/query.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { compileGroupField } from "./group-by.ts";
-import { IN_RANGE, IS_ENTRY, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { IN_RANGE, IS_ENTRY, IS_ROOT, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { planRollup, type RollupPlan } from "./rollup-plan.ts";
 import { SpanFigures, mergePoints, type PointFigures } from "./span-figures.ts";
 
@@ -71,7 +71,35 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
 }
 
 /** Counts and the last start only. Of groups without number, the `groupCountMax` largest at least. */
-export async function countCalls(selection: Selection, groupCountMax: number, asking: Asking): Promise<Counted<PointFigures>> {
+export function countCalls(selection: Selection, groupCountMax: number, asking: Asking): Promise<Counted<PointFigures>> {
+  return countSpanCalls(selection, groupCountMax, NO_ROOTS, asking);
+}
+
+/** As countCalls, and how many of the spans begin a trace. */
+export function countCallsAndRoots(selection: Selection, groupCountMax: number, asking: Asking): Promise<Counted<PointFigures>> {
+  return countSpanCalls(selection, groupCountMax, ROOTS, asking);
+}
+
+const SERVER_ROOT = "kind = 2";
+const OTHER_ROOT = "kind NOT IN (2, 5)";
+const ROOTS: RootColumns = {
+  rollup: `sumIf(spans, is_root AND ${SERVER_ROOT}) AS serverRoots, sumIf(spans, is_root AND ${OTHER_ROOT}) AS otherRoots`,
+  raw: `countIf(${IS_ROOT} AND ${SERVER_ROOT}) AS serverRoots, countIf(${IS_ROOT} AND ${OTHER_ROOT}) AS otherRoots`,
+};
+/** Whether a span has a parent takes 8 bytes of each to tell. */
+const NO_ROOTS: RootColumns = { rollup: "0 AS serverRoots, 0 AS otherRoots", raw: "0 AS serverRoots, 0 AS otherRoots" };
+
+interface RootColumns {
+  readonly rollup: string;
+  readonly raw: string;
+}
+
+async function countSpanCalls(
+  selection: Selection,
+  groupCountMax: number,
+  roots: RootColumns,
+  asking: Asking,
+): Promise<Counted<PointFigures>> {
   const { compiled, rollup, raw, params, scans } = await compileSelection(selection, asking);
   const ask = asker(asking, params, scans);
   const parts: PointFigures[] = [];
@@ -79,7 +107,7 @@ export async function countCalls(selection: Selection, groupCountMax: number, as
   if (rollup !== null) {
     const rows = await ask<CallRow & MarkColumns>(
       `SELECT tier = 0 AS isMark, log_partition, ${compiled.by} AS by, if(isMark, 0, ${rollup.point}) AS point, max(log_next) AS next,
-         sum(spans) AS calls, sumIf(spans, status = 2) AS errors, max(last_nano) AS lastNano
+         sum(spans) AS calls, sumIf(spans, status = 2) AS errors, max(last_nano) AS lastNano, ${roots.rollup}
        FROM span_rollups WHERE tier = 0 OR (${rollup.where}) GROUP BY isMark, log_partition, by, point`,
     );
     tail = tailOf(rows);
@@ -87,7 +115,7 @@ export async function countCalls(selection: Selection, groupCountMax: number, as
   }
   const rows = await ask<CallRow>(
     `SELECT ${compiled.by} AS by, ${raw.point} AS point, count() AS calls, countIf(status = 2) AS errors,
-       toString(toUnixTimestamp64Nano(max(start))) AS lastNano
+       toString(toUnixTimestamp64Nano(max(start))) AS lastNano, ${roots.raw}
      FROM ${raw.source(tail)} GROUP BY by, point
      ${rollup === null ? `ORDER BY calls DESC, by LIMIT ${groupCountMax} BY point` : ""}`,
   );
@@ -219,6 +247,8 @@ interface CallRow extends GroupColumns {
   readonly calls: string;
   readonly errors: string;
   readonly lastNano: string;
+  readonly serverRoots: string;
+  readonly otherRoots: string;
 }
 interface DurationRow extends GroupColumns {
   readonly calls: string;
@@ -237,11 +267,13 @@ interface LongestRow extends GroupColumns {
 const hexIds = (ids: string): string => `[lower(hex(${ids}.1)), lower(hex(${ids}.2))]`;
 const NO_TRACE = /^0*$/;
 
-function readCalls({ by, point, calls, errors, lastNano }: CallRow): PointFigures {
+function readCalls({ by, point, calls, errors, lastNano, serverRoots, otherRoots }: CallRow): PointFigures {
   const figures = new SpanFigures();
   figures.count = Number(calls);
   figures.errorCount = Number(errors);
   figures.lastNano = BigInt(lastNano);
+  figures.serverRootCount = Number(serverRoots);
+  figures.otherRootCount = Number(otherRoots);
   return { by, point: BigInt(point), figures };
 }
 

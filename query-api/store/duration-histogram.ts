@@ -43,12 +43,14 @@ export class DurationHistogram {
 function placeOf(rank: number, sorted: readonly (readonly [bucket: number, count: number])[]): number {
   let before = 0;
   for (const [bucket, count] of sorted) {
-    if (rank < before + count) {
-      const lower = durationBucketLowerNano(bucket);
-      const upper = durationBucketLowerNano(bucket + 1);
-      return lower + ((upper - lower) * (rank - before + 0.5)) / count;
-    }
+    if (rank < before + count) return placeInBucket(bucket, rank - before, count);
     before += count;
   }
   return Infinity;
+}
+
+/** Where the duration of this rank is among the `count` ones of a bucket, in nanoseconds: they lie evenly in it. */
+export function placeInBucket(bucket: number, rank: number, count: number): number {
+  const lower = durationBucketLowerNano(bucket);
+  return lower + ((durationBucketLowerNano(bucket + 1) - lower) * (rank + 0.5)) / count;
 }

@@ -66,8 +66,10 @@ function idSql(id: string, digits: number, of: string): string {
  */
 export const INDEXES_FIRST = { use_skip_indexes_on_data_read: 0 };
 
+export const IS_ROOT = `parent_span_id = ${NO_PARENT}`;
+
 /** Spans through which work enters a service: server (2), consumer (5), and whatever has no parent. */
-export const IS_ENTRY = `(kind IN (2, 5) OR parent_span_id = ${NO_PARENT})`;
+export const IS_ENTRY = `(kind IN (2, 5) OR ${IS_ROOT})`;
 
 /** Durations held at 8-16 bytes each until the answer is out: beyond this count a digest takes their place. */
 const EXACT_SPAN_COUNT_MAX = 10_000_000;

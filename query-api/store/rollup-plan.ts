@@ -34,6 +34,29 @@ export function planRollup(range: TimeRange, stepNano: bigint | null, query: Que
   return { fromNano: first * MINUTE_NANO, toNano: end * MINUTE_NANO, tiers: chooseTiers(first, end, BigInt(tier), stepNano) };
 }
 
+/** The whole minutes of the range, each in the longest stretch of `tiers` (minutes, shortest first) that lies within; null: there are too few. */
+export function planMinutes(range: TimeRange, tiers: readonly number[]): RollupPlan | null {
+  const first = (range.from + MINUTE_NANO - 1n) / MINUTE_NANO;
+  const end = range.to / MINUTE_NANO;
+  if (end - first < MINUTES_MIN) return null;
+  const parts = coverWith(first, end, tiers.map(BigInt));
+  return { fromNano: first * MINUTE_NANO, toNano: end * MINUTE_NANO, tiers: `(${parts.join(" OR ")})` };
+}
+
+function coverWith(first: bigint, end: bigint, tiers: readonly bigint[]): string[] {
+  const tier = tiers.at(-1);
+  if (tier === undefined || first >= end) return [];
+  const from = ((first + tier - 1n) / tier) * tier;
+  const to = (end / tier) * tier;
+  const shorter = tiers.slice(0, -1);
+  if (from >= to) return coverWith(first, end, shorter);
+  return [
+    ...coverWith(first, from, shorter),
+    `(tier = ${tier} AND minute >= ${from} AND minute < ${to})`,
+    ...coverWith(to, end, shorter),
+  ];
+}
+
 function chooseTiers(first: bigint, end: bigint, tier: bigint, stepNano: bigint | null): string {
   const covers = (minutes: bigint, from: bigint, to: bigint): string[] =>
     from < to ? [`tier = ${minutes} AND minute >= ${from} AND minute < ${to}`] : [];

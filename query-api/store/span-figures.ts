@@ -8,6 +8,9 @@ export class SpanFigures {
   errorCount = 0;
   /** Empty where only counts were asked for, and so are the examples. */
   readonly durations = new DurationHistogram();
+  /** Server spans without a parent, and others but consumers, where they were asked for. */
+  serverRootCount = 0;
+  otherRootCount = 0;
   slowest: Exemplar | null = null;
   slowestError: Exemplar | null = null;
   /** When the last one began, where only counts were asked for. */
@@ -16,6 +19,8 @@ export class SpanFigures {
   merge(other: SpanFigures): void {
     this.count += other.count;
     this.errorCount += other.errorCount;
+    this.serverRootCount += other.serverRootCount;
+    this.otherRootCount += other.otherRootCount;
     this.durations.merge(other.durations);
     this.slowest = slowerOf(this.slowest, other.slowest);
     this.slowestError = slowerOf(this.slowestError, other.slowestError);

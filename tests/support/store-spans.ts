@@ -9,19 +9,21 @@ import { unixNano } from "@callchain/schemas/span/time.ts";
 
 const INSERT = `INSERT INTO spans (${SPAN_COLUMNS.map(([name]) => name).join(", ")}) FORMAT Native`;
 
-/** One block, one part. */
-export async function storeRequests(writer: SpanDatabase, requests: Iterable<Uint8Array>): Promise<void> {
+/** One block, one part. Resolves with the offset after the last one. */
+export async function storeRequests(writer: SpanDatabase, requests: Iterable<Uint8Array>, fromOffset = 0n): Promise<bigint> {
   const block = new SpanBlock();
-  let offset = 0n;
+  let offset = fromOffset;
   for (const value of requests) {
     block.append({ partition: 0, offset, value });
     offset += 1n;
   }
   await writer.insert(INSERT, block.encode(20_000));
+  return offset;
 }
 
-export function storeSpans(writer: SpanDatabase, spans: readonly Span[]): Promise<void> {
-  return storeRequests(writer, [encodeTraces(spans)]);
+/** As one request. */
+export function storeSpans(writer: SpanDatabase, spans: readonly Span[], fromOffset = 0n): Promise<bigint> {
+  return storeRequests(writer, [encodeTraces(spans)], fromOffset);
 }
 
 export function traceIdOf(number: number): Span["traceId"] {

@@ -1,14 +1,21 @@
-/** Rows of the three questions -> the service graph. Pure. */
+/** Edges by role, and the spans of services -> the service graph. Pure. */
 import type { DependencyEdge, DependencyNode } from "@callchain/schemas/api/catalog.ts";
-import type { CallRow, MeasuresRow, PeerRow, ReceivedRow, ServiceCountRow } from "./sql.ts";
+import { percentilesOf, type BucketCounts, type EdgeFigures } from "./edge-figures.ts";
 
 export interface GraphRows {
-  readonly services: readonly ServiceCountRow[];
-  readonly calls: readonly CallRow[];
-  readonly peers: readonly PeerRow[];
-  readonly received: readonly ReceivedRow[];
-  /** Calls were counted in each n-th trace: counts are scaled up by it. */
-  readonly every: number;
+  readonly services: readonly ServiceFigures[];
+  /** Most calls first. */
+  readonly edges: readonly EdgeFigures[];
+}
+
+export interface ServiceFigures {
+  readonly service: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
+  /** null where none is known. */
+  readonly namespace: string | null;
+  readonly serverRootCount: number;
+  readonly otherRootCount: number;
 }
 
 export interface Graph {
@@ -19,34 +26,27 @@ export interface Graph {
 type NodeKind = DependencyNode["kind"];
 type EdgeKind = DependencyEdge["kind"];
 
+/** An edge between two nodes, from all that was counted between them. */
+interface GrowingEdge {
+  readonly edge: Omit<DependencyEdge, "p50Nano" | "p95Nano" | "p99Nano">;
+  readonly durations: BucketCounts[];
+}
+
 const NOTHING_COUNTED = { spanCount: 0, errorCount: 0, namespace: null, serverRootCount: 0, otherRootCount: 0 };
-const NO_TRACE = "0".repeat(32);
 
 class GraphBuilder {
   readonly #nodes = new Map<string, DependencyNode>();
-  readonly #edges = new Map<string, DependencyEdge>();
-  readonly #every: number;
+  readonly #edges = new Map<string, GrowingEdge>();
 
-  constructor(every: number) {
-    this.#every = every;
-  }
-
-  node(kind: NodeKind, name: string, spanCount = 0, errorCount = 0): string {
+  node(kind: NodeKind, name: string): string {
     const id = `${kind}:${name}`;
-    const known = this.#nodes.get(id) ?? { id, name, kind, ...NOTHING_COUNTED };
-    known.spanCount += spanCount;
-    known.errorCount += errorCount;
-    this.#nodes.set(id, known);
+    if (!this.#nodes.has(id)) this.#nodes.set(id, { id, name, kind, ...NOTHING_COUNTED });
     return id;
   }
 
-  service(row: ServiceCountRow): void {
-    const id = this.node("service", row.service, Number(row.spans), Number(row.errors));
-    const node = this.#nodes.get(id);
-    if (node === undefined) return;
-    node.namespace = row.namespace === "" ? null : row.namespace;
-    node.serverRootCount = Number(row.serverRoots);
-    node.otherRootCount = Number(row.otherRoots);
+  service({ service, ...figures }: ServiceFigures): void {
+    const id = `service:${service}`;
+    this.#nodes.set(id, { id, name: service, kind: "service", ...figures });
   }
 
   has(kind: NodeKind, name: string): boolean {
@@ -54,18 +54,19 @@ class GraphBuilder {
   }
 
   /**
-   * Edges of the same two nodes become one: counts add up, percentiles stay those of the larger part, since percentiles cannot be added.
-   * `peer` is the end that is no service: it is seen through its calls only.
+   * Edges of the same two nodes become one, of the kind of the larger part. `peer` is the end that is no service: it is seen through its calls
+   * only.
    */
-  edge(kind: EdgeKind, caller: string, callee: string, row: MeasuresRow, peer?: string): void {
-    const [p50Nano = 0, p95Nano = 0, p99Nano = 0] = row.percentiles.map(Number);
-    const callCount = Number(row.calls) * this.#every;
-    const errorCount = Number(row.errors) * this.#every;
-    const exampleTraceIds = [...new Set(row.traceIds)].filter((id) => id !== NO_TRACE);
+  edge(kind: EdgeKind, caller: string, callee: string, figures: EdgeFigures, peer?: string): void {
+    const { callCount, errorCount } = figures;
     const key = JSON.stringify([caller, callee]);
     const known = this.#edges.get(key);
-    const added: DependencyEdge = { caller, callee, kind, callCount, errorCount, p50Nano, p95Nano, p99Nano, exampleTraceIds };
-    this.#edges.set(key, known === undefined ? added : mergeEdges(known, added));
+    if (known === undefined) {
+      const edge = { caller, callee, kind, callCount, errorCount, exampleTraceIds: figures.exampleTraceIds() };
+      this.#edges.set(key, { edge, durations: [...figures.durations] });
+    } else {
+      mergeInto(known, figures);
+    }
     const node = peer === undefined ? undefined : this.#nodes.get(peer);
     if (node === undefined) return;
     node.spanCount += callCount;
@@ -73,85 +74,82 @@ class GraphBuilder {
   }
 
   build(): Graph {
+    const edges = [...this.#edges.values()].map(({ edge, durations }) => {
+      const [p50Nano = 0, p95Nano = 0, p99Nano = 0] = percentilesOf(durations);
+      return { ...edge, p50Nano, p95Nano, p99Nano };
+    });
     return {
       nodes: [...this.#nodes.values()].toSorted((a, b) => b.spanCount - a.spanCount || compareTexts(a.id, b.id)),
-      edges: [...this.#edges.values()].toSorted(
+      edges: edges.toSorted(
         (a, b) => b.callCount - a.callCount || compareTexts(a.caller, b.caller) || compareTexts(a.callee, b.callee),
       ),
     };
   }
 }
 
+function mergeInto({ edge, durations }: GrowingEdge, figures: EdgeFigures): void {
+  edge.callCount += figures.callCount;
+  edge.errorCount += figures.errorCount;
+  edge.exampleTraceIds = [...new Set([...edge.exampleTraceIds, ...figures.exampleTraceIds()])].slice(0, 3);
+  durations.push(...figures.durations);
+}
+
 function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function mergeEdges(a: DependencyEdge, b: DependencyEdge): DependencyEdge {
-  const larger = a.callCount >= b.callCount ? a : b;
-  return {
-    ...larger,
-    callCount: a.callCount + b.callCount,
-    errorCount: a.errorCount + b.errorCount,
-    exampleTraceIds: [...new Set([...larger.exampleTraceIds, ...a.exampleTraceIds, ...b.exampleTraceIds])].slice(0, 3),
-  };
-}
-
 /** A database's name; where several systems share it, the system says which. */
-function nameDatabases(peers: readonly PeerRow[]): (row: PeerRow) => string {
+function nameDatabases(edges: readonly EdgeFigures[]): (figures: EdgeFigures) => string {
   const systems = new Map<string, Set<string>>();
-  for (const { role, name, system } of peers) {
-    if (role === "database") systems.set(name, (systems.get(name) ?? new Set()).add(system));
+  for (const { edge } of edges) {
+    if (edge.role === "database") systems.set(edge.callee, (systems.get(edge.callee) ?? new Set()).add(edge.system));
   }
-  return ({ name, system }) => ((systems.get(name)?.size ?? 0) > 1 ? `${name} (${system})` : name);
+  return ({ edge }) => ((systems.get(edge.callee)?.size ?? 0) > 1 ? `${edge.callee} (${edge.system})` : edge.callee);
 }
 
 /** Nodes and edges, largest first. Services without calls are nodes too. */
-export function buildGraph(rows: GraphRows): Graph {
-  const graph = new GraphBuilder(rows.every);
-  for (const row of rows.services) graph.service(row);
-  for (const row of rows.calls) graph.edge("call", graph.node("service", row.caller), graph.node("service", row.callee), row);
-  const databaseName = nameDatabases(rows.peers);
-  for (const row of rows.peers) {
-    const service = graph.node("service", row.service);
-    switch (row.role) {
-      case "database": {
-        const database = graph.node("database", databaseName(row));
-        graph.edge("database", service, database, row, database);
-        break;
-      }
-      case "publish":
-      case "consume": {
-        const topic = graph.node("messaging", row.name);
-        if (row.role === "publish") graph.edge("publish", service, topic, row, topic);
-        else graph.edge("consume", topic, service, row, topic);
-        break;
-      }
-      case "named":
-      case "external": {
-        if (row.name === row.service && row.role === "named") break;
-        // The callee is instrumented, its span is missing: lost, sampled away or not here yet.
-        if (row.role === "named" && graph.has("service", row.name)) {
-          graph.edge("call", service, graph.node("service", row.name), row);
-          break;
-        }
-        const external = graph.node("external", row.name);
-        graph.edge("external", service, external, row, external);
-        break;
-      }
-      case "unknown":
-        break;
-    }
-  }
-  for (const row of rows.received) {
-    const callee = graph.node("service", row.callee);
-    if (row.topic === "") {
-      graph.edge("consume", graph.node("service", row.caller), callee, row);
-      continue;
-    }
-    const topic = graph.node("messaging", row.topic);
-    graph.edge("consume", topic, callee, row, topic);
-  }
+export function buildGraph({ services, edges }: GraphRows): Graph {
+  const graph = new GraphBuilder();
+  for (const figures of services) graph.service(figures);
+  const isCall = ({ edge }: EdgeFigures): boolean => edge.role === "call" || edge.role === "handover";
+  for (const { edge } of edges.filter(isCall)) for (const service of [edge.caller, edge.callee]) graph.node("service", service);
+  const databaseName = nameDatabases(edges);
+  for (const figures of edges) addEdge(graph, figures, databaseName);
   return graph.build();
+}
+
+function addEdge(graph: GraphBuilder, figures: EdgeFigures, databaseName: (figures: EdgeFigures) => string): void {
+  const { role, caller, callee } = figures.edge;
+  const toPeer = (edgeKind: EdgeKind, nodeKind: NodeKind, name: string): void => {
+    const peer = graph.node(nodeKind, name);
+    graph.edge(edgeKind, graph.node("service", caller), peer, figures, peer);
+  };
+  switch (role) {
+    case "call":
+    case "handover":
+      graph.edge(role === "call" ? "call" : "consume", graph.node("service", caller), graph.node("service", callee), figures);
+      return;
+    case "database":
+      toPeer("database", "database", databaseName(figures));
+      return;
+    case "publish":
+      toPeer("publish", "messaging", callee);
+      return;
+    case "consume": {
+      const topic = graph.node("messaging", caller);
+      graph.edge("consume", topic, graph.node("service", callee), figures, topic);
+      return;
+    }
+    case "named":
+    case "external":
+      if (role === "named" && callee === caller) return;
+      // The callee is instrumented, its span is missing: lost, sampled away or not here yet.
+      if (role === "named" && graph.has("service", callee)) {
+        graph.edge("call", graph.node("service", caller), graph.node("service", callee), figures);
+        return;
+      }
+      toPeer("external", "external", callee);
+  }
 }
 
 /**

@@ -1,0 +1,121 @@
+/** What is known of the calls of an edge, from wherever they were counted. Pure. */
+import type { Edge, EdgeCounts, EdgeRole } from "@callchain/schemas/clickhouse/edges/edge-series.ts";
+import { DURATION_BUCKET_COUNT } from "@callchain/schemas/clickhouse/duration-buckets.ts";
+import { placeInBucket } from "../duration-histogram.ts";
+
+/** How many calls are in each of these buckets of duration. */
+export interface BucketCounts {
+  readonly buckets: ArrayLike<number>;
+  readonly counts: ArrayLike<number>;
+}
+
+interface Example {
+  readonly durationNano: number;
+  readonly traceId: string;
+}
+
+/** Two of the same edge add up. */
+export class EdgeFigures {
+  readonly edge: Edge;
+  callCount = 0;
+  errorCount = 0;
+  /** Of the same bucket several may have counts. */
+  readonly durations: BucketCounts[] = [];
+  slowest: Example | null = null;
+  slowestError: Example | null = null;
+
+  constructor(edge: Edge) {
+    this.edge = edge;
+  }
+
+  add(isError: boolean, durations: BucketCounts): void {
+    let added = 0;
+    for (let at = 0; at < durations.counts.length; at += 1) added += durations.counts[at] ?? 0;
+    this.durations.push(durations);
+    this.callCount += added;
+    if (isError) this.errorCount += added;
+  }
+
+  /** Whether a call of this length would be shown. */
+  isSlower(isError: boolean, durationNano: number): boolean {
+    return (
+      durationNano > (this.slowest?.durationNano ?? -1) || (isError && durationNano > (this.slowestError?.durationNano ?? -1))
+    );
+  }
+
+  show(isError: boolean, example: Example): void {
+    this.slowest = slowerOf(this.slowest, example);
+    if (isError) this.slowestError = slowerOf(this.slowestError, example);
+  }
+
+  exampleTraceIds(): string[] {
+    return [...new Set([this.slowest, this.slowestError].flatMap((example) => (example === null ? [] : [example.traceId])))];
+  }
+}
+
+const LEVELS = [0.5, 0.95, 0.99];
+/** Of one edge at a time: a new one for each costs more than all the rest. */
+const SUMS = new Float64Array(DURATION_BUCKET_COUNT);
+
+/**
+ * p50, p95 and p99 in whole nanoseconds: of the duration at index floor(level * n) of the n sorted ones where its rank is in its bucket, though
+ * that be beyond the longest call. Of what was taken back nobody knows whether it was the longest.
+ */
+export function percentilesOf(durations: readonly BucketCounts[]): number[] {
+  let total = 0;
+  for (const { buckets, counts } of durations) {
+    for (let at = 0; at < buckets.length; at += 1) {
+      const bucket = buckets[at] ?? 0;
+      const count = counts[at] ?? 0;
+      SUMS[bucket] = (SUMS[bucket] ?? 0) + count;
+      total += count;
+    }
+  }
+  const places: number[] = [];
+  let before = 0;
+  for (let bucket = 0; bucket < SUMS.length && places.length < LEVELS.length; bucket += 1) {
+    const count = SUMS[bucket] ?? 0;
+    for (;;) {
+      const rank = Math.min(total - 1, Math.floor((LEVELS[places.length] ?? Infinity) * total));
+      if (places.length === LEVELS.length || rank >= before + count) break;
+      places.push(Math.round(placeInBucket(bucket, rank - before, count)));
+    }
+    before += count;
+  }
+  SUMS.fill(0);
+  return places;
+}
+
+function slowerOf(a: Example | null, b: Example): Example {
+  return a === null || b.durationNano > a.durationNano ? b : a;
+}
+
+export class EdgeTable {
+  readonly #edges = new Map<string, EdgeFigures>();
+
+  of(edge: Edge): EdgeFigures {
+    const key = JSON.stringify([edge.role, edge.caller, edge.callee, edge.system]);
+    const known = this.#edges.get(key) ?? new EdgeFigures(edge);
+    this.#edges.set(key, known);
+    return known;
+  }
+
+  /** `every`: the counts are those of each n-th trace. */
+  addCounts(counts: readonly EdgeCounts[], every: number): void {
+    for (const { edge, isError, durations, slowest } of counts) {
+      const figures = this.of(edge);
+      figures.add(isError, { buckets: [...durations.keys()], counts: [...durations.values()].map((count) => count * every) });
+      if (slowest !== null) figures.show(isError, slowest);
+    }
+  }
+
+  /** Those with calls, most calls first. */
+  list(): EdgeFigures[] {
+    return [...this.#edges.values()]
+      .filter(({ callCount }) => callCount > 0)
+      .toSorted((a, b) => b.callCount - a.callCount || ROLES.indexOf(a.edge.role) - ROLES.indexOf(b.edge.role));
+  }
+}
+
+/** Of two nodes with as many calls of either role, the edge is of the first. */
+const ROLES: readonly EdgeRole[] = ["call", "database", "publish", "consume", "named", "external", "handover"];

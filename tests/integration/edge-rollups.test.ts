@@ -1,0 +1,309 @@
+/** The service graph from rollups is that of the spans: whatever is counted, in which steps, by whom, and however often counting was cut short. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { DependenciesAnswer, type DependencyGraph } from "@callchain/schemas/api/catalog.ts";
+import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
+import { planEdgeStep, takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
+import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { Registry } from "@callchain/schemas/runtime/metrics.ts";
+import * as fc from "fast-check";
+import { buildReferenceEdges } from "../support/dependencies-reference.ts";
+import { buildSpans, comparableEdges, edgeSeed, sortEdges } from "../support/edge-seeds.ts";
+import { until } from "../support/process.ts";
+import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
+import { insertSpans, type SpanSeed } from "../support/span-rows.ts";
+
+const KILL_COUNT = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 20 : 4;
+const RANDOM_RUN_COUNT = process.env["CALLCHAIN_FAULT_FORM"] === "full" ? 200 : 20;
+const SECOND = 1_000_000_000n;
+const MINUTE = 60n * SECOND;
+const HOUR = 60n * MINUTE;
+const DAY = 24n * HOUR;
+
+let stack: QueryStack;
+before(async () => {
+  stack = await startQueryStack();
+});
+after(() => stack.stop());
+
+/** Each test has a time of its own, two days from the next. */
+let day = 12_000n * DAY;
+function takeDay(): bigint {
+  day += 2n * DAY;
+  return day;
+}
+
+const nextOffsets = new Map<number, number>();
+async function store(partition: number, spans: readonly SpanSeed[]): Promise<void> {
+  const offset = nextOffsets.get(partition) ?? 0;
+  await insertSpans(stack.writer, spans, { partition, offset });
+  nextOffsets.set(partition, offset + 1);
+}
+
+async function countStep(spanCountMax = 1_000_000): Promise<boolean> {
+  const step = await planEdgeStep(stack.writer, spanCountMax);
+  if (step === null) return false;
+  await takeEdgeStep(stack.writer, step, "test-edges");
+  return true;
+}
+
+async function countEverything(): Promise<void> {
+  while (await countStep()) continue;
+}
+
+async function askGraph(from: bigint, to: bigint): Promise<DependencyGraph> {
+  const { status, body } = await stack.ask("/dependencies", { from, to });
+  assert.equal(status, 200, JSON.stringify(body));
+  const answer = DependenciesAnswer.parse(body);
+  assert.equal(answer.scan.partial, false);
+  return answer;
+}
+
+/** Three spans each, as far from each other as they may be. */
+const FAR_RELATIVES: readonly ((t: bigint, trace: string) => readonly SpanSeed[])[] = [
+  // A short client that is answered at both ends of what its clock and the callees' allow.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "client", startNano: t, durationNano: 55n * SECOND, text: { "peer.service": "far" } },
+    { trace, id: "2", parent: "1", service: "b", kind: "server", startNano: t - MINUTE },
+    { trace, id: "3", parent: "1", service: "c", kind: "server", startNano: t + 55n * SECOND + MINUTE },
+  ],
+  // A long one.
+  (t, trace) => [
+    {
+      trace,
+      id: "1",
+      service: "a",
+      kind: "client",
+      startNano: t,
+      durationNano: 59n * MINUTE,
+      text: { "server.address": "x.example" },
+    },
+    { trace, id: "2", parent: "1", service: "b", kind: "server", startNano: t + 1n },
+    { trace, id: "3", parent: "1", service: "c", kind: "internal", startNano: t + HOUR },
+  ],
+  // Two producers of one topic, an hour before.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "producer", startNano: t - HOUR, text: { "messaging.destination.name": "q" } },
+    {
+      trace: `${trace}+`,
+      id: "2",
+      service: "b",
+      kind: "producer",
+      startNano: t + MINUTE,
+      text: { "messaging.destination.name": "q" },
+    },
+    {
+      trace: `${trace}-`,
+      id: "3",
+      service: "c",
+      kind: "internal",
+      startNano: t,
+      links: [
+        { trace, id: "1" },
+        { trace: `${trace}+`, id: "2" },
+      ],
+    },
+  ],
+  // A consumer that does not say of what, long after its producer, and another one.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "producer", startNano: t, text: { "messaging.destination.name": "q" } },
+    { trace, id: "2", parent: "1", service: "b", kind: "consumer", startNano: t + HOUR },
+    {
+      trace: `${trace}+`,
+      id: "3",
+      parent: "1",
+      service: "c",
+      kind: "consumer",
+      startNano: t + 30n * MINUTE,
+      links: [{ trace, id: "1" }],
+    },
+  ],
+  // Sent again, and answered by a handover and by a call.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "client", startNano: t, text: { "db.system": "mysql", "db.name": "main" } },
+    { trace, id: "1", service: "a", kind: "client", startNano: t, text: { "db.system": "mysql", "db.name": "main" } },
+    { trace, id: "2", parent: "1", service: "b", kind: "consumer", startNano: t + 50n * SECOND },
+  ],
+];
+
+/** Minutes whole and cut. */
+const bound = fc.oneof(
+  fc.integer({ min: -300, max: 1300 }),
+  fc.integer({ min: -5, max: 21 }).map((minute) => minute * 60),
+);
+
+describe("the service graph from rollups", () => {
+  it("equals a count in memory: late, out of order, over partitions, in random steps, sent twice, in any range", async () => {
+    const piece = fc.record({
+      partition: fc.constantFrom(0, 1, 7),
+      isCountedAfter: fc.boolean(),
+      spanCountMax: fc.constantFrom(1, 5, 1000),
+    });
+    const spans = fc.array(edgeSeed, { minLength: 1, maxLength: 60, size: "max" });
+    await fc.assert(
+      fc.asyncProperty(
+        spans,
+        fc.boolean(),
+        fc.array(piece, { minLength: 1, maxLength: 7 }),
+        fc.array(fc.nat({ max: 1000 }), { minLength: 120, maxLength: 120 }),
+        bound,
+        bound,
+        async (drawn, isBrisk, pieces, order, a, b) => {
+          const t = takeDay();
+          // Without long spans a trace's relatives are looked for by their starts alone.
+          const sent = buildSpans(
+            isBrisk ? drawn.map((span) => ({ ...span, durationSeconds: span.durationSeconds % 30 })) : drawn,
+            t,
+          );
+          const shuffled = sent
+            .map((span, at) => ({ span, rank: order[at] ?? 0 }))
+            .toSorted((one, other) => one.rank - other.rank)
+            .map(({ span }) => span);
+          const size = Math.ceil(shuffled.length / pieces.length);
+          for (const [at, { partition, isCountedAfter, spanCountMax }] of pieces.entries()) {
+            const some = shuffled.slice(at * size, (at + 1) * size);
+            if (some.length > 0) await store(partition, some);
+            if (isCountedAfter) await countStep(spanCountMax);
+          }
+          const [from, to] =
+            a < b ? [t + BigInt(a) * SECOND, t + BigInt(b) * SECOND] : [t + BigInt(b) * SECOND, t + BigInt(a + 1) * SECOND];
+          const expected = sortEdges(buildReferenceEdges(sent, from, to));
+          assert.deepEqual(comparableEdges(await askGraph(from, to)), expected, "counted in part");
+          await countEverything();
+          assert.deepEqual(comparableEdges(await askGraph(from, to)), expected, "all counted");
+        },
+      ),
+      { numRuns: RANDOM_RUN_COUNT, endOnFailure: true },
+    );
+  });
+
+  it("finds what belongs together at the ends of what may, in every order of arrival", async () => {
+    const orders = [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ];
+    const expected: unknown[] = [];
+    const found: unknown[] = [];
+    for (const order of orders) {
+      const t = takeDay();
+      const cases = FAR_RELATIVES.map((build, at) => build(t + BigInt(at) * 5n * HOUR, `case ${at} ${t / DAY}`));
+      for (const place of order) {
+        await store(
+          0,
+          cases.flatMap((spans) => spans[place] ?? []),
+        );
+        await countStep();
+      }
+      for (const [at, spans] of cases.entries()) {
+        const from = t + BigInt(at) * 5n * HOUR - 2n * HOUR;
+        expected.push([at, order, sortEdges(buildReferenceEdges(spans, from, from + 4n * HOUR))]);
+        found.push([at, order, comparableEdges(await askGraph(from, from + 4n * HOUR))]);
+      }
+    }
+    assert.deepEqual(found, expected);
+  });
+
+  it("is read from the rollups where they hold all of it", async () => {
+    const t = takeDay();
+    await store(0, buildSpans(fc.sample(edgeSeed, { numRuns: 60, seed: 1 }), t));
+    await countEverything();
+    const ask = async (): Promise<unknown> => comparableEdges(await askGraph(t - HOUR, t + HOUR));
+    const before = await ask();
+    assert.ok(Array.isArray(before) && before.length > 0);
+    await stack.writer.command("ALTER TABLE spans DELETE WHERE 1", { settings: { mutations_sync: 2 } });
+    assert.deepEqual(await ask(), before);
+    await stack.writer.command("TRUNCATE TABLE edge_rollups");
+    nextOffsets.clear();
+  });
+});
+
+/** Everything that is counted. */
+async function askCounts(): Promise<unknown> {
+  const { rows } = await stack.writer.query(
+    `SELECT tier, minute, role, caller, callee, system, is_error, groupArray((bucket, n)) AS durations
+     FROM (
+       SELECT tier, minute, role, caller, callee, system, is_error, bucket, sum(calls) AS n FROM edge_rollups
+       ARRAY JOIN durations.1 AS bucket, durations.2 AS calls WHERE tier > 0
+       GROUP BY tier, minute, role, caller, callee, system, is_error, bucket HAVING n != 0 ORDER BY bucket
+     )
+     GROUP BY tier, minute, role, caller, callee, system, is_error ORDER BY ALL`,
+  );
+  return rows;
+}
+
+/** As if all were counted in one step. */
+async function assertCountedOnce(): Promise<void> {
+  await countEverything();
+  const counted = await askCounts();
+  await stack.writer.command("TRUNCATE TABLE edge_rollups");
+  await countEverything();
+  assert.deepEqual(counted, await askCounts());
+}
+
+/** Random spans of a time, in batches. */
+function drawBatches(t: bigint, seed: number, count: number): SpanSeed[][] {
+  const spans = buildSpans(fc.sample(edgeSeed, { numRuns: count * 10, seed }), t);
+  return Array.from({ length: count }, (_, at) => spans.filter((_span, index) => index % count === at));
+}
+
+describe("counting edges", () => {
+  it("counts each call once while several builders race", async () => {
+    const t = takeDay();
+    const batches = drawBatches(t, 2, 20);
+    for (const [at, spans] of batches.slice(0, 10).entries()) await store(at % 2, spans);
+    const logger = openLog("test", "silent");
+    const builders = Array.from({ length: 3 }, () =>
+      startRollupBuilder({ databases: [stack.writer], metrics: new Registry(), logger, queryIdPrefix: "test", intervalMs: 1 }),
+    );
+    for (const [at, spans] of batches.slice(10).entries()) await store(at % 2, spans);
+    await until("all is counted", async () => (await planEdgeStep(stack.writer, 1000)) === null);
+    await Promise.all(builders.map((builder) => builder.stop()));
+    await assertCountedOnce();
+  });
+
+  it("counts each call once although the engine is killed in the middle of steps", async () => {
+    const t = takeDay();
+    const batches = drawBatches(t, 3, KILL_COUNT * 4);
+    const dice = fc.sample(fc.nat({ max: 60 }), { numRuns: KILL_COUNT, seed: 5 });
+    for (const [round, waitMs] of dice.entries()) {
+      for (const [at, spans] of batches.slice(round * 4, round * 4 + 4).entries()) await store(at % 2, spans);
+      const counting = (async () => {
+        while (await countStep(10)) continue;
+      })().catch(() => "cut short");
+      await delay(waitMs);
+      process.kill(stack.enginePid(), "SIGKILL");
+      await counting;
+      await until("the engine is back", async () => {
+        await planEdgeStep(stack.writer, 1000);
+        return true;
+      });
+    }
+    await assertCountedOnce();
+  });
+
+  it("refuses a step after which another was taken", async () => {
+    const t = takeDay();
+    await store(0, drawBatches(t, 4, 1).flat());
+    const step = await planEdgeStep(stack.writer, 1000);
+    assert.ok(step !== null);
+    await takeEdgeStep(stack.writer, step, "test-edges");
+    await assert.rejects(takeEdgeStep(stack.writer, step, "test-edges"), (error) => clickHouseCodeOf(error) === 395);
+    await assertCountedOnce();
+  });
+
+  it("takes the spans of one day of arrival, of all partitions, and of a backlog a part", async () => {
+    await countEverything();
+    const t = takeDay();
+    for (const [at, spans] of drawBatches(t, 5, 16).entries()) await store(at % 2, spans);
+    const step = await planEdgeStep(stack.writer, 1_000_000);
+    assert.deepEqual([step?.day, step?.to.size], ["2026-01-01", 2]);
+    const part = await planEdgeStep(stack.writer, 40);
+    assert.ok(part !== null && part.spanCount <= 40 && part.uncountedCount > 100);
+  });
+});
