@@ -7,12 +7,9 @@ import { SpanBlock } from "@callchain/schemas/clickhouse/native/block.ts";
 import { DependenciesAnswer } from "@callchain/schemas/api/catalog.ts";
 import { Scan } from "@callchain/schemas/api/common.ts";
 import { z } from "zod";
-import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
-import { listUncounted } from "@callchain/schemas/clickhouse/rollups.ts";
-import { openLog } from "@callchain/schemas/runtime/log.ts";
-import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { corpusRequests, corpusServiceName } from "./corpus.ts";
+import { countRollups } from "./count-rollups.ts";
 import { cpuSecondsOf, rssBytesOf } from "./proc.ts";
 
 const SPANS_PER_REQUEST = 500;
@@ -39,21 +36,6 @@ async function fill(stack: QueryStack, spanCount: number): Promise<void> {
     if (block.rowCount >= ROWS_PER_BLOCK) await flush();
   }
   if (block.rowCount > 0) await flush();
-}
-
-/** Until the rollups hold every span; resolves with the milliseconds that took, rests between steps included. */
-export async function countAll(stack: QueryStack): Promise<number> {
-  const startedMs = performance.now();
-  const metrics = new Registry();
-  const builder = startRollupBuilder({
-    databases: [stack.writer],
-    metrics,
-    logger: openLog("bench", "warn"),
-    queryIdPrefix: "bench-rollup",
-  });
-  while ((await listUncounted(stack.writer)).length > 0) await new Promise((resolve) => setTimeout(resolve, 200));
-  await builder.stop();
-  return performance.now() - startedMs;
 }
 
 interface Figures {
@@ -93,8 +75,11 @@ export async function runAggregatesBench(args: readonly string[]): Promise<void>
   const stack = await startQueryStack();
   try {
     await fill(stack, spanCount);
-    const countingMs = await countAll(stack);
-    process.stdout.write(`counted into rollups in ${(countingMs / 1000).toFixed(1)} s\n`);
+    const { builder, elapsedMs, engineCpuSeconds, ownCpuSeconds } = await countRollups(stack);
+    await builder.stop();
+    process.stdout.write(
+      `counted into rollups in ${(elapsedMs / 1000).toFixed(1)} s: CPU s per 1M spans ${((engineCpuSeconds * 1e6) / spanCount).toFixed(2)} of the engine, ${((ownCpuSeconds * 1e6) / spanCount).toFixed(2)} here\n`,
+    );
     const day = { from: FROM_NANO, to: FROM_NANO + DAY_NANO };
     const hour = { from: FROM_NANO + DAY_NANO - HOUR_NANO, to: FROM_NANO + DAY_NANO };
     const service = corpusServiceName(3);

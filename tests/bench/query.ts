@@ -10,8 +10,8 @@ import { unixNano } from "@callchain/schemas/span/time.ts";
 import { z } from "zod";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { buildSpan, spanIdOf, storeRequests, storeSpans, traceIdOf } from "../support/store-spans.ts";
-import { countAll } from "./aggregates.ts";
 import { SERVICE_COUNT, corpusRequests, corpusServiceName } from "./corpus.ts";
+import { countRollups } from "./count-rollups.ts";
 import { cpuSecondsOf } from "./proc.ts";
 import { runQueryPeers } from "./query-peers.ts";
 import { DAY_FROM_NANO, DAY_NANO, ownQuestions, type OwnQuestion } from "./query-questions.ts";
@@ -23,21 +23,23 @@ const REPEATS = 30;
 const WARM_REPEATS = 2;
 const WARM_OFFSET = 1000;
 
-async function fill(stack: QueryStack, spanCount: number): Promise<void> {
+async function fill(stack: QueryStack, spanCount: number): Promise<bigint> {
   const options = { requestCount: Math.ceil(spanCount / SPANS_PER_REQUEST), spansPerRequest: SPANS_PER_REQUEST };
   let block: Uint8Array[] = [];
+  let offset = 0n;
   for (const request of corpusRequests({ ...options, startNano: DAY_FROM_NANO, rangeNano: DAY_NANO })) {
     block.push(request);
     if (block.length < REQUESTS_PER_BLOCK) continue;
-    await storeRequests(stack.writer, block);
+    offset = await storeRequests(stack.writer, block, offset);
     block = [];
   }
-  if (block.length > 0) await storeRequests(stack.writer, block);
+  return block.length > 0 ? await storeRequests(stack.writer, block, offset) : offset;
 }
 
 /** One trace of `count` spans, three children each, in the middle of the day. */
-async function fillLargeTrace(stack: QueryStack, number: number, count: number): Promise<void> {
+async function fillLargeTrace(stack: QueryStack, number: number, count: number, fromOffset: bigint): Promise<bigint> {
   const batch = 20_000;
+  let offset = fromOffset;
   for (let from = 0; from < count; from += batch) {
     const spans = Array.from({ length: Math.min(batch, count - from) }, (_, at) =>
       buildSpan({
@@ -49,8 +51,9 @@ async function fillLargeTrace(stack: QueryStack, number: number, count: number):
         startNano: unixNano(DAY_FROM_NANO + DAY_NANO / 2n + BigInt(from + at) * 1000n),
       }),
     );
-    await storeSpans(stack.writer, spans);
+    offset = await storeSpans(stack.writer, spans, offset);
   }
+  return offset;
 }
 
 const OwnRun = z.object({
@@ -88,7 +91,8 @@ async function measure(stack: QueryStack, question: OwnQuestion, spans: number, 
 }
 
 /** A block of spans a second, as the writer makes them under that load; they lie behind the day that is asked about. */
-async function storeBeside(stack: QueryStack, spansPerSecond: number, signal: AbortSignal): Promise<void> {
+async function storeBeside(stack: QueryStack, spansPerSecond: number, fromOffset: bigint, signal: AbortSignal): Promise<void> {
+  let offset = fromOffset;
   const requestCount = Math.ceil(spansPerSecond / SPANS_PER_REQUEST);
   for (let second = 0n; !signal.aborted; second += 1n) {
     const startedMs = performance.now();
@@ -100,7 +104,7 @@ async function storeBeside(stack: QueryStack, spansPerSecond: number, signal: Ab
       startNano,
       rangeNano: 1_000_000_000n,
     };
-    await storeRequests(stack.writer, corpusRequests(options));
+    offset = await storeRequests(stack.writer, corpusRequests(options), offset);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 - (performance.now() - startedMs))));
   }
 }
@@ -126,14 +130,14 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
   try {
     const stored = await stack.writer.query<{ n: string }>("SELECT count() AS n FROM spans");
     if (stored.rows[0]?.n === "0") {
-      await fill(stack, spanCount);
-      await fillLargeTrace(stack, 1_000, 1_000);
-      await fillLargeTrace(stack, 100_000, 100_000);
+      const offset = await fill(stack, spanCount);
+      await fillLargeTrace(stack, 100_000, 100_000, await fillLargeTrace(stack, 1_000, 1_000, offset));
     }
-    await countAll(stack);
+    const next = await stack.writer.query<{ next: string }>("SELECT max(log_offset) + 1 AS next FROM spans");
+    const { builder } = await countRollups(stack);
     const first = { from: DAY_FROM_NANO, to: DAY_FROM_NANO + DAY_NANO / 3n, limit: 200 };
     const found = TraceSearchAnswer.parse((await stack.ask("/traces", first)).body);
-    const storing = beside > 0 ? storeBeside(stack, beside, end.signal) : Promise.resolve();
+    const storing = beside > 0 ? storeBeside(stack, beside, BigInt(next.rows[0]?.next ?? 0), end.signal) : Promise.resolve();
     const runs: OwnRun[] = [];
     const questions = ownQuestions(found.traces.map(({ traceId }) => traceId));
     for (const question of questions.filter(({ name }) => name.includes(values.only))) {
@@ -142,6 +146,7 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
     }
     end.abort();
     await storing;
+    await builder.stop();
     const report = { dir: values.out, name: "query", isAppended: false };
     process.stdout.write(writeReport({ ...report, run: OwnRun, runs, toMarkdown: formatOwn }));
   } finally {

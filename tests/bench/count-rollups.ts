@@ -1,0 +1,41 @@
+/** The builder of rollups beside a benchmark's store. */
+import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { planEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
+import { listUncounted } from "@callchain/schemas/clickhouse/rollups.ts";
+import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
+import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { Registry } from "@callchain/schemas/runtime/metrics.ts";
+import type { QueryStack } from "../support/query-stack.ts";
+import { cpuSecondsOf } from "./proc.ts";
+
+export interface CountedRollups {
+  readonly builder: Running;
+  /** Until the rollups held every span, rests between steps included. */
+  readonly elapsedMs: number;
+  readonly engineCpuSeconds: number;
+  /** Of this process. */
+  readonly ownCpuSeconds: number;
+}
+
+/** Resolves when every span is counted; the builder goes on until it is stopped. */
+export async function countRollups(stack: QueryStack): Promise<CountedRollups> {
+  const startedMs = performance.now();
+  const engineBefore = cpuSecondsOf([stack.enginePid()]);
+  const ownBefore = process.cpuUsage();
+  const builder = startRollupBuilder({
+    databases: [stack.writer],
+    metrics: new Registry(),
+    logger: openLog("bench", "warn"),
+    queryIdPrefix: "bench-rollup",
+  });
+  const isCounted = async (): Promise<boolean> =>
+    (await listUncounted(stack.writer)).length === 0 && (await planEdgeStep(stack.writer, 1)) === null;
+  while (!(await isCounted())) await new Promise((resolve) => setTimeout(resolve, 500));
+  const { user, system } = process.cpuUsage(ownBefore);
+  return {
+    builder,
+    elapsedMs: performance.now() - startedMs,
+    engineCpuSeconds: cpuSecondsOf([stack.enginePid()]) - engineBefore,
+    ownCpuSeconds: (user + system) / 1e6,
+  };
+}
