@@ -80,7 +80,8 @@ export function calculate<Leaf>(node: Arithmetic<Leaf>, numberOf: (leaf: Leaf) =
     case "/":
       return left / right;
     case "%":
-      return left % right;
+      // Zero without a sign, as in the SQL: -5 % -5 is -0 here, and what is divided by it would be infinite the other way.
+      return (left % right) + 0;
     default:
       // NaN ** 0 would be 1.
       return Number.isNaN(left) ? left : left ** right;

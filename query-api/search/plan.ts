@@ -30,7 +30,7 @@ export interface Plan {
   readonly found: Formula;
   /** Each condition that a span of the trace must meet, for the trace to be found. */
   readonly needed: Formula;
-  /** Ancestors are asked for: spans that meet no condition may stand between those that do. */
+  /** Callers are asked for: spans that meet no condition may stand between those that do, or close a cycle with them. */
   readonly needsAllSpans: boolean;
   /** What is distinct of aggregates, of by() and of select(). */
   readonly numbers: readonly Operand[];
@@ -51,7 +51,7 @@ export function planQuery(query: TraceQuery): Plan {
     filters,
     found: foundBy(filters, query),
     needed: neededBy(filters, query),
-    needsAllSpans: asksForAncestors(query.spanset),
+    needsAllSpans: asksForCallers(query.spanset),
     numbers: distinct(stages.flatMap(operandsOf), formatOperand),
     groupFields: distinct(
       stages.flatMap((stage) => (stage.kind === "by" ? stage.fields : [])),
@@ -122,11 +122,10 @@ function listStages({ spanset, stages }: TraceQuery): Stage[] {
   }
 }
 
-function asksForAncestors(spanset: Spanset): boolean {
+function asksForCallers(spanset: Spanset): boolean {
   if (spanset.kind === "filter") return false;
-  if (spanset.kind === "piped") return asksForAncestors(spanset.spanset);
-  const isDeep = spanset.kind === "related" && (spanset.sign === ">>" || spanset.sign === "<<");
-  return isDeep || asksForAncestors(spanset.left) || asksForAncestors(spanset.right);
+  if (spanset.kind === "piped") return asksForCallers(spanset.spanset);
+  return (spanset.kind === "related" && spanset.sign !== "~") || asksForCallers(spanset.left) || asksForCallers(spanset.right);
 }
 
 function foundBy(filters: readonly Query[], { spanset, stages }: TraceQuery): Formula {

@@ -63,7 +63,8 @@ export const OPERATIONS: Readonly<Record<ArithmeticOperator, (a: number, b: numb
   "-": (a, b) => a - b,
   "*": (a, b) => a * b,
   "/": (a, b) => a / b,
-  "%": (a, b) => a % b,
+  // Zero has no sign.
+  "%": (a, b) => (a % b) + 0,
   "^": (a, b) => a ** b,
 };
 
