@@ -29,10 +29,10 @@ const INTERVAL_MS = 5_000;
 const STEP_SPAN_COUNT_MAX = 300_000;
 /**
  * Edges wait for spans: while more of these arrive, a step is followed by a rest of so many times its own length, else by one as long. At 120,000
- * spans a second a twentieth of a core is 0.4 CPU seconds per million; what is not counted meanwhile, questions join.
+ * spans a second a hundredth of a core is 0.1 CPU seconds per million; what is not counted meanwhile, questions join.
  */
 const BUSY_SPANS_PER_SECOND = 30_000;
-const BUSY_REST = 19;
+const BUSY_REST = 99;
 
 /** Begins to count; `stop` lets go of the step under way, which is then taken or not. */
 export function startRollupBuilder(options: RollupBuilderOptions): Running {

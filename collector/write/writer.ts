@@ -31,11 +31,11 @@ export interface WriterOptions {
   readonly queryIdPrefix?: string;
 }
 
-/** 140,000 rows: a smaller block costs more CPU a span (12-15 ms an insert), a larger one memory (about 450 B a row, four times) and time until it can be found. */
+/** 180,000 rows: a smaller block costs more CPU a span (12-15 ms an insert), a larger one memory (about 450 B a row, four times) and time until it can be found. */
 export const DEFAULT_WRITE_LIMITS: WriteLimits = {
-  blockRowsMax: 140_000,
+  blockRowsMax: 180_000,
   blockBytesMax: 96 * 1024 * 1024,
-  blockAgeMaxMs: 1_100,
+  blockAgeMaxMs: 1_300,
   insertIntervalMinMs: 250,
   busyRowsMin: 5_000,
   insertTimeoutMs: 120_000,
