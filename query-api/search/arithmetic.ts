@@ -80,8 +80,8 @@ export function calculate<Leaf>(node: Arithmetic<Leaf>, numberOf: (leaf: Leaf) =
     case "/":
       return left / right;
     case "%":
-      // Zero without a sign, as in the SQL: -5 % -5 is -0 here, and what is divided by it would be infinite the other way.
-      return (left % right) + 0;
+      // As ClickHouse does it (src/Functions/modulo.cpp), which is not the exact rest: both must find the same.
+      return left - Math.trunc(left / right) * right;
     default:
       // NaN ** 0 would be 1.
       return Number.isNaN(left) ? left : left ** right;

@@ -63,8 +63,7 @@ export const OPERATIONS: Readonly<Record<ArithmeticOperator, (a: number, b: numb
   "-": (a, b) => a - b,
   "*": (a, b) => a * b,
   "/": (a, b) => a / b,
-  // Zero has no sign.
-  "%": (a, b) => (a % b) + 0,
+  "%": (a, b) => a - Math.trunc(a / b) * b,
   "^": (a, b) => a ** b,
 };
 
