@@ -3,8 +3,9 @@
  * its own. The embedded engine takes binary rows only from files; a body that goes there over a connection is copied four times more.
  */
 import { randomUUID } from "node:crypto";
-import { open, rm, type FileHandle } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { writeFully } from "../runtime/write-fully.ts";
 import { Failure, messageOf } from "../span/errors.ts";
 
 /** The URL parameter that names the file; its value is `BODY_FILE_NAME`. */
@@ -33,19 +34,5 @@ export async function writeBodyFile(dir: string, body: readonly Uint8Array[]): P
   } catch (error) {
     await remove();
     throw new Failure("unavailable", `the rows cannot be handed over: ${messageOf(error)}`, { cause: error, retryAfterMs: 1000 });
-  }
-}
-
-async function writeFully(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
-  let rest = pieces;
-  while (rest.length > 0) {
-    let { bytesWritten: skip } = await file.writev(rest);
-    if (skip === 0) throw new Error("the file system took no more bytes");
-    const left: Uint8Array[] = [];
-    for (const piece of rest) {
-      if (skip < piece.length) left.push(piece.subarray(skip));
-      skip = Math.max(0, skip - piece.length);
-    }
-    rest = left;
   }
 }

@@ -1,5 +1,6 @@
 /** Group commit: requests that arrive while a batch is being synced wait and share the next write and fdatasync. */
 import { statfs, type FileHandle } from "node:fs/promises";
+import { writeFully } from "@callchain/schemas/runtime/write-fully.ts";
 import { messageOf, Failure } from "@callchain/schemas/span/errors.ts";
 import { FRAME_BYTES, encodeFrameHead } from "./format.ts";
 import type { Segment } from "./recover.ts";
@@ -182,7 +183,7 @@ export class Committer {
       pieces.push(head, value);
     }
     try {
-      await writeFully(file, pieces, bytes, segment.bytes);
+      await writeFully(file, pieces, segment.bytes);
     } catch (error) {
       await this.#rollBack(segment, file);
       throw error;
@@ -230,26 +231,4 @@ export class Committer {
 
 function unavailable(message: string, cause?: unknown): Failure {
   return new Failure("unavailable", message, { cause, retryAfterMs: RETRY_AFTER_FAULT_MS });
-}
-
-async function writeFully(file: FileHandle, pieces: readonly Uint8Array[], bytes: number, position: number): Promise<void> {
-  let rest = pieces;
-  let left = bytes;
-  while (left > 0) {
-    const { bytesWritten } = await file.writev(rest, position + bytes - left);
-    if (bytesWritten === 0) throw new Error("the file system took no more bytes");
-    left -= bytesWritten;
-    if (left > 0) rest = piecesFrom(rest, bytesWritten);
-  }
-}
-
-/** What remains of the pieces after a write that took only some of them. */
-function piecesFrom(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
-  const rest: Uint8Array[] = [];
-  let skip = written;
-  for (const piece of pieces) {
-    if (skip < piece.length) rest.push(piece.subarray(skip));
-    skip = Math.max(0, skip - piece.length);
-  }
-  return rest;
 }

@@ -6,6 +6,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { open, stat, unlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { BODY_FILE_NAME } from "@callchain/schemas/clickhouse/body-file.ts";
+import { writeFully } from "@callchain/schemas/runtime/write-fully.ts";
 import { messageOf } from "@callchain/schemas/span/errors.ts";
 import { EngineError, ERROR } from "./errors.ts";
 
@@ -106,14 +107,6 @@ export class Spool {
     if (chunks.length > 0) await writeFully(handle, chunks);
     return byteCount;
   }
-}
-
-async function writeFully(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  const { bytesWritten } = await handle.writev(chunks);
-  if (bytesWritten === total) return;
-  let rest = Buffer.concat(chunks).subarray(bytesWritten);
-  while (rest.length > 0) rest = rest.subarray((await handle.write(rest)).bytesWritten);
 }
 
 function writeError(error: unknown): unknown {
