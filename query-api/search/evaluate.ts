@@ -1,7 +1,8 @@
 /** What a TraceQL query finds among the spans of one trace. Pure: positions in, positions out. */
 import { calculate } from "./arithmetic.ts";
+import { compareNumbers } from "./compare-numbers.ts";
 import { fieldNumber, filterNumber, operandNumber, type Plan } from "./plan.ts";
-import { unreachable, type Comparison, type Expression } from "./query.ts";
+import { unreachable, type Expression } from "./query.ts";
 import { RELATIONS, type Relation, type ScalarLeaf, type Spanset, type Stage, type TraceQuery } from "./trace-query.ts";
 
 /** The spans of one trace by position, copies left out. */
@@ -246,24 +247,4 @@ function positionsOf(set: SpanSet): number[] {
     if (is === 1) positions.push(at);
   });
   return positions;
-}
-
-/** NaN compares with nothing. Exact as long as the numbers are below 2^53, as durations are up to 104 days. */
-function compareNumbers(left: number, comparison: Comparison, right: number): boolean {
-  switch (comparison) {
-    case "=":
-      return left === right;
-    case "!=":
-      return left !== right && !Number.isNaN(left) && !Number.isNaN(right);
-    case ">":
-      return left > right;
-    case ">=":
-      return left >= right;
-    case "<":
-      return left < right;
-    case "<=":
-      return left <= right;
-    default:
-      return false;
-  }
 }

@@ -1,6 +1,6 @@
 /** What a query over time keeps of its series, step by step. Pure. */
 import type { Series } from "@callchain/schemas/api/series.ts";
-import type { Comparison } from "../search/query.ts";
+import { compareNumbers } from "../search/compare-numbers.ts";
 import type { SeriesStage } from "../search/series-query.ts";
 
 /** Values that are not kept are null; a series that has none left is gone. Between equals the earlier series wins. */
@@ -18,7 +18,7 @@ function keepBeyond(series: readonly Series[], { comparison, literal }: SeriesSt
   const bound = isNumber ? Number(literal.value) : Number.NaN;
   return series.map((one) => ({
     ...one,
-    values: one.values.map((value) => (value !== null && holds(value, comparison, bound) ? value : null)),
+    values: one.values.map((value) => (value !== null && compareNumbers(value, comparison, bound) ? value : null)),
   }));
 }
 
@@ -38,23 +38,4 @@ function keepExtreme(series: readonly Series[], count: number, isTop: boolean): 
     }
   }
   return kept;
-}
-
-function holds(value: number, comparison: Comparison, bound: number): boolean {
-  switch (comparison) {
-    case "=":
-      return value === bound;
-    case "!=":
-      return value !== bound;
-    case ">":
-      return value > bound;
-    case ">=":
-      return value >= bound;
-    case "<":
-      return value < bound;
-    case "<=":
-      return value <= bound;
-    default:
-      return false;
-  }
 }
