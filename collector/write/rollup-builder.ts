@@ -12,6 +12,7 @@ import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Counter, type Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { failureCodeOf, messageOf } from "@callchain/schemas/span/errors.ts";
+import { EdgePace } from "./edge-pace.ts";
 
 export interface RollupBuilderOptions {
   /** With the role "writer"; the schema is migrated. Several are the shards of a cluster, each counted by itself. */
@@ -27,12 +28,8 @@ export interface RollupBuilderOptions {
 const INTERVAL_MS = 5_000;
 /** About 0.2 s of one core a step, and a second for its edges. Larger ones need more memory, smaller ones merge more often. */
 const STEP_SPAN_COUNT_MAX = 300_000;
-/**
- * Edges wait for spans: while more of these arrive, a step is followed by a rest of so many times its own length, else by one as long. At 120,000
- * spans a second a hundredth of a core is 0.1 CPU seconds per million; what is not counted meanwhile, questions join.
- */
-const BUSY_SPANS_PER_SECOND = 30_000;
-const BUSY_REST = 99;
+/** Looking at what waits takes longer the more there is: it is rested from, too. */
+const LOOK_REST = 19;
 
 /** Begins to count; `stop` lets go of the step under way, which is then taken or not. */
 export function startRollupBuilder(options: RollupBuilderOptions): Running {
@@ -98,22 +95,22 @@ async function countAll(database: SpanDatabase, { prefix, signal, onStep }: Coun
 
 /** Rounds that count the edges of what has arrived; spans that arrive meanwhile are left to the next round. */
 function openEdgeRounds(database: SpanDatabase, { prefix, signal, onStep }: Counting): () => Promise<void> {
-  let left = 0;
-  let leftAtMs = performance.now();
+  const pace = new EdgePace(performance.now());
   return async () => {
     while (!signal.aborted) {
       const startedMs = performance.now();
       const step = await planEdgeStep(database, STEP_SPAN_COUNT_MAX, signal);
-      const uncounted = step?.uncountedCount ?? 0;
-      const perSecond = ((uncounted - left) * 1000) / Math.max(1, startedMs - leftAtMs);
-      left = uncounted;
-      leftAtMs = startedMs;
+      if (!pace.mayStep(step?.uncountedCount ?? 0, startedMs)) {
+        await pause((performance.now() - startedMs) * LOOK_REST, signal);
+        return;
+      }
       if (step === null) return;
       if (!(await isTakenHere(takeEdgeStep(database, step, `${prefix}-edges`, signal)))) return;
       onStep();
-      left -= step.spanCount;
-      await pause((performance.now() - startedMs) * (perSecond > BUSY_SPANS_PER_SECOND ? BUSY_REST : 1), signal);
-      if (step.spanCount >= uncounted) return;
+      const tookMs = performance.now() - startedMs;
+      pace.stepped(step.spanCount, performance.now(), tookMs);
+      await pause(tookMs, signal);
+      if (step.spanCount >= step.uncountedCount) return;
     }
   };
 }
