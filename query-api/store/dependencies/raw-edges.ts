@@ -23,7 +23,7 @@ export function inStretches(stretches: readonly Stretch[]): Subject {
 }
 
 /**
- * What spans that came after \`counted\` add to the facts of this stretch, or take back. Of the spans behind its end only answers to its long
+ * What spans that came after `counted` add to the facts of this stretch, or take back. Of the spans behind its end only answers to its long
  * calls can.
  */
 export function uncountedIn({ from, to }: Stretch, counted: LogEnds, stored: LogEnds): Subject {
