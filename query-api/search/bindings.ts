@@ -1,4 +1,5 @@
 /** Bound parameters, and the text comparison that both compilers use. */
+import { slowMatchSql } from "@callchain/schemas/clickhouse/slow-patterns.ts";
 import type { Comparison } from "./query.ts";
 import { containedText, mayBeSlow } from "./regex.ts";
 
@@ -26,18 +27,16 @@ export class Bindings {
   }
 }
 
-/**
- * `subject` is SQL of a string. Regular expressions are anchored, as Tempo's are. One that may be slow sees plain strings: over a column
- * with a dictionary the server would try the whole dictionary, up to 8192 texts, in one go, and look at no limit meanwhile (70 s of names
- * of 8 KB were measured, under a limit of 2 s). The database reads small blocks for it, by that CAST.
- */
+/** `subject` is SQL of a string. Regular expressions are anchored, as Tempo's are. */
 export function compileText(subject: string, comparison: Comparison, value: string, bindings: Bindings): string {
   if (comparison !== "=~" && comparison !== "!~") return `${subject} ${comparison} ${bindings.bind("String", value)}`;
-  const contained = containedText(value);
-  const text = mayBeSlow(value) ? `CAST(${subject}, 'String')` : subject;
-  const test =
-    contained === undefined
-      ? `match(${text}, ${bindings.bind("String", `^(?:${value})$`)})`
-      : `position(${subject}, ${bindings.bind("String", contained)}) > 0`;
+  const test = compileRegex(subject, value, bindings);
   return comparison === "=~" ? test : `NOT ${test}`;
+}
+
+function compileRegex(subject: string, value: string, bindings: Bindings): string {
+  const contained = containedText(value);
+  if (contained !== undefined) return `position(${subject}, ${bindings.bind("String", contained)}) > 0`;
+  const pattern = bindings.bind("String", `^(?:${value})$`);
+  return mayBeSlow(value) ? slowMatchSql(subject, pattern) : `match(${subject}, ${pattern})`;
 }

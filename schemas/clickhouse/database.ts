@@ -9,6 +9,7 @@ import { ClickHouseLogLevel, createClient, type ClickHouseClient, type ClickHous
 import { Failure } from "../span/errors.ts";
 import { BODY_FILE_PARAMETER, writeBodyFile } from "./body-file.ts";
 import { classifyDatabaseError } from "./errors.ts";
+import { blockRowsFor } from "./slow-patterns.ts";
 
 export interface QueryOptions {
   /** Bound by the server: `{x:UInt8}` in the SQL takes `params.x`. Values never become part of the SQL text. */
@@ -90,21 +91,6 @@ const READER_SETTINGS: ClickHouseSettings = {
   /** On a cluster a sub-select over the Distributed face is answered once, for all shards (schema-layout.ts). */
   distributed_product_mode: "global",
 };
-
-/** Rows of a block where a statement has one slow regular expression; more of them share it. */
-const REGEX_BLOCK_ROWS = 32;
-const REGEX_BLOCK_ROWS_MIN = 4;
-
-/**
- * The server looks at limits and at cancellations between two blocks alone. A regular expression whose states are too many to keep reads
- * 2 MB a second, so that a usual block of long texts would take minutes. Those that may be so are told by the CAST in front of them; SQL
- * text holds no values.
- */
-function boundBlocks(sql: string): ClickHouseSettings {
-  const regexCount = sql.split("match(CAST(").length - 1;
-  if (regexCount === 0) return {};
-  return { max_block_size: String(Math.max(REGEX_BLOCK_ROWS_MIN, Math.floor(REGEX_BLOCK_ROWS / regexCount))) };
-}
 
 const ROW_SETTINGS: ClickHouseSettings = {
   /** An error after the first rows must not look like a short answer. */
@@ -213,7 +199,8 @@ class HttpDatabase implements SpanDatabase {
   }
 
   #bounds(sql: string): ClickHouseSettings {
-    return this.#isReader ? boundBlocks(sql) : {};
+    const blockRows = this.#isReader ? blockRowsFor(sql) : null;
+    return blockRows === null ? {} : { max_block_size: String(blockRows) };
   }
 
   async #run<T>(options: QueryOptions, fallbackMs: number, send: (shared: SharedOptions) => Promise<T>): Promise<T> {
