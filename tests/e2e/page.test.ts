@@ -193,10 +193,11 @@ test("a service has one colour on every page of a browser", { skip }, async () =
     await page.goto(stack.callchain.queryUrl + path);
     const found = page.locator(swatch).first();
     await found.waitFor();
-    return String(await found.evaluate("(element) => getComputedStyle(element).backgroundColor"));
+    return (await found.getAttribute("style")) ?? "";
   };
   const traceId = await stack.findTraceId("service=checkout&status=error");
   const first = await colourOf("/", "tr:has(a:text-is('checkout')) td.name span[style]");
+  assert.match(first, /^background: ?\S+/);
   for (const [path, swatch] of [
     [`/trace/${traceId}`, ".services li:has-text('checkout') .swatch"],
     [`/trace/${traceId}?v=statistics`, "tr:has(strong:text-is('checkout')) .swatch"],
