@@ -1,13 +1,17 @@
 /** The search page: a query is written with help, run, refused where it is wrong, and found again by its address. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
+import { ExemplarsAnswer } from "@callchain/schemas/api/aggregates.ts";
 import { seriousFaults } from "../support/axe.ts";
 import { skipWithoutBrowser } from "../support/browser.ts";
 import type { PageStack } from "../support/page-stack.ts";
+import { getJson } from "../support/process.ts";
 import { openShop } from "../support/shop.ts";
 
 const skip = skipWithoutBrowser;
+/** The catalog's stack trace: its own frames, then those of libraries. */
+const FRAMES_AT = 1;
 let shop: PageStack;
 before(async () => {
   if (skip === false) shop = await openShop();
@@ -162,4 +166,44 @@ test("the command palette finds pages, services and traces by the keyboard alone
   await page.keyboard.press("Enter");
   await page.waitForURL(new RegExp(`/trace/${traceId}`));
   assert.deepEqual(faults, []);
+});
+
+async function isOpen(fold: Locator): Promise<boolean> {
+  return (await fold.getAttribute("open")) !== null;
+}
+
+test("folds of a chart, an event and its stack trace are as the address says, and a span's are its own", { skip }, async () => {
+  const { page, faults } = await open("/service/checkout");
+  const table = page.locator("details", { hasText: "As a table" }).first();
+  await table.locator("summary").click();
+  await page.waitForURL(/folds=service\.latency/);
+  const again = await open(`/service/checkout${new URL(page.url()).search}`);
+  await again.page.locator("details[open] >> text=As a table").first().waitFor();
+  assert.equal(await again.page.locator("details[open]").count(), 1);
+
+  const query = encodeURIComponent('{ event:name = "exception" && resource.service.name = "catalog" }');
+  const url = `${shop.callchain.queryUrl}/api/v1/exemplars?from=now-3h&limit=1&q=${query}`;
+  const [failed] = ExemplarsAnswer.parse(await getJson(url)).spans;
+  assert.ok(failed !== undefined);
+  const at = `/trace/${failed.traceId}?span=${failed.spanId}`;
+  await page.goto(shop.callchain.queryUrl + at);
+  const dock = page.getByRole("complementary", { name: /span details/i });
+  const event = dock.locator("details:has(.error-text)");
+  const frames = event.locator(".stack details").first();
+  await frames.locator("summary").click();
+  await page.waitForURL((to) => to.searchParams.get("folds") === `frames.${failed.spanId}.0.${FRAMES_AT}`);
+  await dock.locator("details.raw summary").click();
+  await page.waitForURL(/folds=.*,raw/);
+  await page.reload();
+  await dock.locator("details.raw[open] pre").waitFor();
+  assert.deepEqual(await Promise.all([frames, event].map(isOpen)), [true, true]);
+  await event.locator("summary").first().click();
+  await page.waitForURL(new RegExp(`folds=.*event\\.${failed.spanId}\\.0`));
+  await page.reload();
+  await dock.locator("details.raw[open] pre").waitFor();
+  assert.equal(await isOpen(event), false);
+  await event.locator("summary").first().click();
+  await dock.locator("details.raw summary").click();
+  await page.waitForURL((to) => to.searchParams.get("folds") === `frames.${failed.spanId}.0.${FRAMES_AT}`);
+  assert.deepEqual([...faults, ...again.faults], []);
 });
