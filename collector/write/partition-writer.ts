@@ -25,6 +25,8 @@ export interface WriteLimits {
   readonly blockBytesMax: number;
   /** A block is stored at this age even while records keep coming. */
   readonly blockAgeMaxMs: number;
+  /** At this age while the log's end is not in sight: sooner would make more and smaller blocks, and so be found later. */
+  readonly backlogAgeMaxMs: number;
   /** Between the starts of two inserts, so that a trickle does not make a part of every request. */
   readonly insertIntervalMinMs: number;
   /** From this many rows on a block waits for its size or its age, even while the log has nothing more. */
@@ -58,6 +60,8 @@ interface Batch {
   /** The last record, also where it gave none. */
   last: bigint;
   sinceMs: number;
+  /** The log's end was reached while it filled. */
+  hasSeenEnd: boolean;
   readonly deadLetters: DeadLetter[];
 }
 
@@ -106,7 +110,7 @@ export class PartitionWriter {
       this.#append(record);
     }
     if (this.#isFull() && this.#inFlight === null) this.#store();
-    this.#schedule(this.#filling.sinceMs + this.#options.limits.blockAgeMaxMs);
+    this.#schedule(this.#maxAgeMs());
   }
 
   /**
@@ -114,6 +118,7 @@ export class PartitionWriter {
    * a block that fills so fast is left to its size and its age, since small blocks cost twice the CPU, in merges above all.
    */
   idle(): void {
+    this.#filling.hasSeenEnd = true;
     this.#schedule(this.#dueMs());
   }
 
@@ -242,9 +247,16 @@ export class PartitionWriter {
 
   /** When a block that is not full is to be stored. */
   #dueMs(): number {
-    const { busyRowsMin, blockAgeMaxMs, insertIntervalMinMs } = this.#options.limits;
-    if (this.#filling.block.rowCount >= busyRowsMin) return this.#filling.sinceMs + blockAgeMaxMs;
+    const { busyRowsMin, insertIntervalMinMs } = this.#options.limits;
+    if (this.#filling.block.rowCount >= busyRowsMin) return this.#maxAgeMs();
     return this.#lastInsertMs + insertIntervalMinMs;
+  }
+
+  /** When it is to be stored at the latest. */
+  #maxAgeMs(): number {
+    const { blockAgeMaxMs, backlogAgeMaxMs } = this.#options.limits;
+    const { sinceMs, hasSeenEnd } = this.#filling;
+    return sinceMs + (hasSeenEnd ? blockAgeMaxMs : backlogAgeMaxMs);
   }
 
   /** Never rejects: a failure is settled from the rows, or noted in `#lost` for the next deliver. */
@@ -334,7 +346,7 @@ class LostPartition extends Failure {
 }
 
 function emptyBatch(block: SpanBlock): Batch {
-  return { block, end: 0n, last: 0n, sinceMs: 0, deadLetters: [] };
+  return { block, end: 0n, last: 0n, sinceMs: 0, hasSeenEnd: false, deadLetters: [] };
 }
 
 function isEmpty(batch: Batch): boolean {

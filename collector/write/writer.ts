@@ -36,6 +36,7 @@ export const DEFAULT_WRITE_LIMITS: WriteLimits = {
   blockRowsMax: 180_000,
   blockBytesMax: 96 * 1024 * 1024,
   blockAgeMaxMs: 1_300,
+  backlogAgeMaxMs: 5_000,
   insertIntervalMinMs: 250,
   busyRowsMin: 5_000,
   insertTimeoutMs: 120_000,

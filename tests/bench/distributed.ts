@@ -1,10 +1,12 @@
 /**
- * `npm run bench -- distributed [seconds]`: the roles as processes between a real broker and the real engine. The measured role has one
- * core (the writer shares it with the engine, whose merges count); sender and broker have the other.
+ * `npm run bench -- distributed [seconds] [--cpu-prof DIR]`: the roles as processes between a real broker and the real engine. The measured role has one
+ * core (the writer shares it with the engine, whose merges count); sender and broker have the other. A profile of the writer takes some CPU itself.
  */
 import process from "node:process";
+import { parseArgs } from "node:util";
 import type { KafkaConfig } from "@callchain/collector/log/kafka/settings.ts";
 import { startKafkaStack, type KafkaStack, type StackRole } from "../support/kafka-stack.ts";
+import { formatProfiles } from "./cpu-profile.ts";
 import { waitFor } from "./ingest.ts";
 import { startLoad } from "./peers/load-process.ts";
 import { SENDER_CORE, SYSTEM_CORE } from "./peers/system.ts";
@@ -62,10 +64,15 @@ async function measureReceiver(stack: KafkaStack, config: KafkaConfig, seconds: 
 }
 
 /** A topic full of spans into the engine, until its merges rest. */
-async function measureWriter(stack: KafkaStack, config: KafkaConfig, waiting: number): Promise<void> {
+async function measureWriter(
+  stack: KafkaStack,
+  config: KafkaConfig,
+  waiting: number,
+  nodeArgs: readonly string[],
+): Promise<void> {
   const enginePid = stack.engine.pid ?? 0;
   pin([enginePid], SYSTEM_CORE);
-  const writer = await stack.startRole("write", config);
+  const writer = await stack.startRole("write", config, nodeArgs);
   pin([pidOf(writer)], SYSTEM_CORE);
   const pids = [pidOf(writer), enginePid];
   const writerRss: number[] = [];
@@ -75,17 +82,20 @@ async function measureWriter(stack: KafkaStack, config: KafkaConfig, waiting: nu
       writerRss.push(rssBytesOf([pidOf(writer)]));
       return (await storedOf(stack)) >= waiting;
     };
+    const engineBefore = cpuSecondsOf([enginePid]);
     const stored = await watch(pids, () => waitFor(isStored, LIMIT_MS, 200));
+    const engineSeconds = cpuSecondsOf([enginePid]) - engineBefore;
     const seconds = (performance.now() - startMs) / 1000;
     await waitFor(async () => (await numberOf(stack, "SELECT count() AS n FROM system.merges")) === 0, LIMIT_MS, 500);
-    return { seconds, cpuSeconds: stored.cpuSeconds };
+    return { seconds, engineSeconds, writerSeconds: stored.cpuSeconds - engineSeconds };
   });
   const found = await storedOf(stack);
+  const perMillion = (cpuSeconds: number): string => ((cpuSeconds * 1e6) / waiting).toFixed(2);
   const half = Math.ceil(writerRss.length / 2);
   await writer.stop();
   process.stdout.write(
     `write: ${thousands(waiting / settled.value.seconds)} spans/s of ${thousands(waiting)} that waited (${found - waiting} more or less than acknowledged); ` +
-      `CPU s per 1M, writer and engine: ${((settled.value.cpuSeconds * 1e6) / waiting).toFixed(2)}, ${((settled.cpuSeconds * 1e6) / waiting).toFixed(2)} until merges rest; ` +
+      `CPU s per 1M: writer ${perMillion(settled.value.writerSeconds)}, engine ${perMillion(settled.value.engineSeconds)}; both until merges rest ${perMillion(settled.cpuSeconds)}; ` +
       `RSS ${mib(settled.rssPeak)}, of it the writer ${mib(Math.max(...writerRss.slice(0, half)))} in the first half, ${mib(Math.max(...writerRss.slice(half)))} in the second\n`,
   );
 }
@@ -125,14 +135,21 @@ async function measureCatchUp(stack: KafkaStack, config: KafkaConfig): Promise<v
 }
 
 export async function runDistributedBench(args: readonly string[]): Promise<void> {
-  const seconds = Number(args[0] ?? 20);
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { "cpu-prof": { type: "string" } },
+  });
+  const profileDir = values["cpu-prof"];
+  const seconds = Number(positionals[0] ?? 20);
   const stack = await startKafkaStack();
   try {
     pin([stack.broker.pid], SENDER_CORE);
     const config = await stack.broker.freshTopic(PARTITIONS);
     const waiting = await measureReceiver(stack, config, seconds);
-    await measureWriter(stack, config, waiting);
+    await measureWriter(stack, config, waiting, profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]);
     await measureCatchUp(stack, await stack.broker.freshTopic(PARTITIONS));
+    if (profileDir !== undefined) process.stdout.write(`\n${formatProfiles(profileDir)}\n`);
   } finally {
     await stack.stop();
   }

@@ -109,6 +109,10 @@ class Feed implements SpanLogReader {
     return this.#consumer?.deliver(0, records) ?? Promise.reject(new Error("not assigned"));
   }
 
+  idle(): void {
+    this.#consumer?.idle(0);
+  }
+
   release({ offset }: { offset: bigint }): Promise<void> {
     this.released.push(offset);
     return Promise.resolve();
@@ -167,6 +171,23 @@ describe("one writer", () => {
     assert.deepEqual(rows, [{ log_offset: "2", bytes: "0AFFFF0A0A00" }]);
   });
 
+  test("makes no small blocks while the log's end is not in sight", async () => {
+    await empty();
+    const records = recordsOf(buildCorpus({ requestCount: 3, spansPerRequest: 50 }));
+    const feed = new Feed(records.slice(0, 1));
+    const limits = { busyRowsMin: 1, blockAgeMaxMs: 50, insertIntervalMinMs: 0 };
+    const writer = startWriter({ log: feed, database, metrics: new Registry(), logger, limits });
+    await until("what came before the log's end", async () => (await countSpans()).all === 50);
+    await feed.deliver(records.slice(1, 2));
+    await delay(500);
+    assert.equal((await countSpans()).all, 50, "stored at the age of a block that has seen the log's end");
+    await feed.deliver(records.slice(2));
+    feed.idle();
+    await until("all spans", async () => (await countSpans()).all === 150);
+    await writer.stop();
+    assert.deepEqual(feed.released, [0n, 2n]);
+  });
+
   test("stores a block as one part", async () => {
     await empty();
     await database.command("SYSTEM STOP MERGES spans");
@@ -210,6 +231,7 @@ describe("a writer that comes back from the dead", () => {
     const body = other.encode(TODAY);
     await insertSpans(database, { partition: 0, expectedNext: 10n, body, queryId: "other", timeoutMs: 60_000 });
     await feed.deliver(records.slice(10, 15));
+    feed.idle();
     await until("the writer's refusal", () =>
       feed.deliver(records.slice(15, 16)).then(
         () => false,

@@ -23,7 +23,7 @@ export interface KafkaStack extends Running {
   readonly engine: EmbeddedClickHouse;
   readonly database: SpanDatabase;
   /** Resolves when the role says that it is ready. */
-  startRole(role: "receive" | "write", config: KafkaConfig): Promise<StackRole>;
+  startRole(role: "receive" | "write", config: KafkaConfig, nodeArgs?: readonly string[]): Promise<StackRole>;
 }
 
 /** `stop` ends everything, roles included, and removes the directories. */
@@ -38,7 +38,7 @@ export async function startKafkaStack(): Promise<KafkaStack> {
     broker,
     engine,
     database,
-    startRole: (role, config) => startRole(role, config, engine.url, roles),
+    startRole: (role, config, nodeArgs = []) => startRole(role, config, { engineUrl: engine.url, nodeArgs }, roles),
     stop: async () => {
       await Promise.all([...roles].map((role) => role.kill()));
       await database.close();
@@ -53,13 +53,13 @@ export async function startKafkaStack(): Promise<KafkaStack> {
 async function startRole(
   role: "receive" | "write",
   config: KafkaConfig,
-  engineUrl: string,
+  { engineUrl, nodeArgs }: { readonly engineUrl: string; readonly nodeArgs: readonly string[] },
   all: Set<RoleProcess>,
 ): Promise<StackRole> {
   const { kafkaBrokers, kafkaTopic, kafkaDeadLetterTopic, kafkaGroup, kafkaSessionMs } = config;
   const kafka = { kafkaBrokers: kafkaBrokers.join(","), kafkaTopic, kafkaDeadLetterTopic, kafkaGroup, kafkaSessionMs };
   const own = role === "write" ? { clickhouseUrl: engineUrl, clickhouseDatabase: "default" } : {};
-  const started = startRoleProcess(role, environmentOf({ logLevel: "warn", ...kafka, ...own }));
+  const started = startRoleProcess(role, environmentOf({ logLevel: "warn", ...kafka, ...own }), nodeArgs);
   all.add(started);
   await started.find(/is ready\.\n(?:.*\n)+/);
   return { ...started, otlpHttpUrl: role === "receive" ? await started.find(/ENDPOINT=(\S+)\s+\(http/) : "" };

@@ -38,9 +38,14 @@ export function environmentOf(settings: Readonly<Record<string, string | number>
   return Object.fromEntries(Object.entries(settings).map(([key, value]) => [variableOf(key), String(value)]));
 }
 
-export function startRoleProcess(role: "receive" | "write" | "query", environment: RoleEnvironment): RoleProcess {
+/** `nodeArgs`: flags of Node itself. */
+export function startRoleProcess(
+  role: "receive" | "write" | "query",
+  environment: RoleEnvironment,
+  nodeArgs: readonly string[] = [],
+): RoleProcess {
   const env = { ...process.env, ...FREE_ADDRESSES[role], ...environment };
-  const child = spawn(process.execPath, [CLI, role], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...nodeArgs, CLI, role], { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let wake = Promise.withResolvers<undefined>();
   const onChange = (piece?: Buffer): void => {
