@@ -4,6 +4,7 @@
  * values of the literal's type, numbers at integers and doubles.
  */
 import { spanAttributeInSql } from "@callchain/schemas/clickhouse/search-sql.ts";
+import { textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { compileText, type Bindings } from "./bindings.ts";
 import { canonicalKey } from "./canonical-key.ts";
 import { attributeNames } from "@callchain/schemas/span/conventions.ts";
@@ -62,8 +63,9 @@ function anyOf(conditions: readonly string[]): string {
   return conditions.length === 1 ? (conditions[0] ?? "0") : conditions.length === 0 ? "0" : `(${conditions.join(" OR ")})`;
 }
 
-type SpanMap = "attr_string" | "attr_int" | "attr_double" | "attr_json";
-const SPAN_MAPS: readonly SpanMap[] = ["attr_string", "attr_int", "attr_double", "attr_json"];
+type SpanMap = "attr_word" | "attr_string" | "attr_int" | "attr_double" | "attr_json";
+/** Of values of every type: the texts of an attribute lie in one map or the other. */
+const spanMapsOf = (key: string): readonly SpanMap[] => [textMapOf(key), "attr_int", "attr_double", "attr_json"];
 
 const hasKey = (map: SpanMap, key: string): string => `has(${map}.keys, ${key})`;
 /** Half the cost of `map[key]`, which rebuilds the keys as full strings. An absent key gives the type's default. */
@@ -73,16 +75,18 @@ function compileSpan({ names, comparison, literal, context: { bindings } }: Want
   const bind = bindings.bind.bind(bindings);
   const isIndexed = comparison === "=" && (literal.type === "string" || literal.type === "int");
   const indexed = isIndexed ? [spanAttributeInSql(names, [literal], bind)] : [];
-  const each = (test: (key: string) => string[]): string[] => names.flatMap((name) => test(bindings.bind("String", name)));
+  const each = (test: (key: string, name: string) => string[]): string[] =>
+    names.flatMap((name) => test(bindings.bind("String", name), name));
   const within = (map: SpanMap, key: string, test: string): string => `(${hasKey(map, key)} AND ${test})`;
   switch (literal.type) {
     case "nil":
-      return each((key) => SPAN_MAPS.map((map) => hasKey(map, key)));
+      return each((key, name) => spanMapsOf(name).map((map) => hasKey(map, key)));
     case "string":
       if (isIndexed) return indexed;
-      return each((key) => [
-        within("attr_string", key, compileText(valueIn("attr_string", key), comparison, literal.value, bindings)),
-      ]);
+      return each((key, name) => {
+        const map = textMapOf(name);
+        return [within(map, key, compileText(valueIn(map, key), comparison, literal.value, bindings))];
+      });
     case "int":
     case "double": {
       const double = bindings.bind("Float64", Number(literal.value));

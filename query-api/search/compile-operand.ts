@@ -4,6 +4,7 @@
  * are Float64, NaN where there is none; texts are Nullable. Of a span's events and links any will do, the same one for all fields of
  * one comparison.
  */
+import { textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { compileArithmetic, listLeaves } from "./arithmetic.ts";
 import type { Bindings } from "./bindings.ts";
 import { typeOfOperand } from "./calculation.ts";
@@ -124,7 +125,10 @@ function attributeText(scope: AttributeScope, key: string, bindings: Bindings): 
     scope,
     key,
     bindings,
-    (name) => `if(has(attr_string.keys, ${name}), attr_string.values[indexOf(attr_string.keys, ${name})], NULL)`,
+    (key, name) => {
+      const map = textMapOf(key);
+      return `if(has(${map}.keys, ${name}), toString(${map}.values[indexOf(${map}.keys, ${name})]), NULL)`;
+    },
     "String",
   );
 }
@@ -133,7 +137,7 @@ function attributeText(scope: AttributeScope, key: string, bindings: Bindings): 
 function flagOf(operand: Operand, bindings: Bindings): string {
   const field = operand.kind === "leaf" && operand.leaf.kind === "field" ? operand.leaf.field : undefined;
   if (field?.kind !== "attribute") return "CAST(NULL, 'Nullable(String)')";
-  const inMap = (name: string): string => {
+  const inMap = (_: string, name: string): string => {
     const value = `attr_json.values[indexOf(attr_json.keys, ${name})]`;
     return `if(${value} IN ('true', 'false'), ${value}, NULL)`;
   };
@@ -144,7 +148,7 @@ function firstPlace(
   scope: AttributeScope,
   key: string,
   bindings: Bindings,
-  inMap: (name: string) => string,
+  inMap: (key: string, name: string) => string,
   type: "String" | "Bool",
 ): string {
   const extract = type === "String" ? "JSONExtractString" : "JSONExtractRaw";
@@ -153,7 +157,7 @@ function firstPlace(
     const inJson = jsonPlaces(scope).map(
       (json) => `if(JSONType(${json}, ${jsonKey}) = '${type}', ${extract}(${json}, ${jsonKey}), NULL)`,
     );
-    return [...(isInMaps(scope) ? [inMap(bindings.bind("String", name))] : []), ...inJson];
+    return [...(isInMaps(scope) ? [inMap(name, bindings.bind("String", name))] : []), ...inJson];
   });
   return `coalesce(${places.join(", ")})`;
 }

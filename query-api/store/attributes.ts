@@ -15,6 +15,7 @@ import { IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRan
 const SAMPLE_SPAN_COUNT = 200_000;
 
 const MAPS = [
+  ["attr_word", "string"],
   ["attr_string", "string"],
   ["attr_int", "int"],
   ["attr_double", "double"],

@@ -1,7 +1,8 @@
 /** What distinguishes calls beside service, name and kind: the database statement without its literals, or the route. */
+import { textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
 
 /** The value of a span's string attribute, "" where it has none. The key is one of ours. */
-const valueSql = (key: string): string => `attr_string.values[indexOf(attr_string.keys, '${key}')]`;
+const valueSql = (key: string): string => `toString(${textMapOf(key)}.values[indexOf(${textMapOf(key)}.keys, '${key}')])`;
 
 /** The first that is not empty. */
 const firstSql = (keys: readonly string[]): string => keys.map((key) => `nullIf(${valueSql(key)}, '')`).join(", ");

@@ -109,7 +109,7 @@ async function compileSource(
   const text = `if(startsWith(pair.2, '"'), JSONExtractString(pair.2), pair.2)`;
   const pairs = `arrayConcat(
     arrayMap(pair -> ('intrinsic', pair.1, pair.2), arrayFilter(pair -> pair.2 != '', ${INTRINSICS_SQL})),
-    ${ofMap("attr_string", "value")}, ${ofMap("attr_int", "toString(value)")}, ${ofMap("attr_double", "toString(value)")}, ${ofMap("attr_json", "value")},
+    ${ofMap("attr_word", "toString(value)")}, ${ofMap("attr_string", "value")}, ${ofMap("attr_int", "toString(value)")}, ${ofMap("attr_double", "toString(value)")}, ${ofMap("attr_json", "value")},
     arrayMap(pair -> ('resource', if(startsWith(pair.1, '$$'), substring(pair.1, 2), pair.1), ${text}), JSONExtractKeysAndValuesRaw(toString(resource))))`;
   return {
     source: `(SELECT is_selected, point, pair.1 AS place, pair.2 AS key, substringUTF8(pair.3, 1, ${VALUE_CHARS_MAX}) AS value

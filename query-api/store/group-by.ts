@@ -1,4 +1,5 @@
 /** The value of one field of a span as SQL text, for grouping and counting. */
+import { isWordKey, textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import type { Bindings } from "../search/bindings.ts";
 import { canonicalKey } from "../search/canonical-key.ts";
@@ -46,18 +47,18 @@ export function compileGroupField(field: GroupField, bindings: Bindings): string
   if (isService) return "toNullable(toString(service))";
   const places: string[] = [];
   for (const name of attributeNames(field.key)) {
-    if (field.scope !== "resource") places.push(...spanValues(bindings.bind("String", name)));
+    if (field.scope !== "resource") places.push(...spanValues(name, bindings.bind("String", name)));
     if (field.scope !== "span") places.push(resourceValue(bindings.bind("String", canonicalKey(name))));
   }
   return `coalesce(${places.join(", ")})`;
 }
 
 /** Position in keys, then the value there: half the cost of `attr_string[key]`, which rebuilds the keys as full strings. */
-function spanValues(key: string): string[] {
+function spanValues(name: string, key: string): string[] {
   const valueIn = (map: string, toText: string): string =>
     `if(has(${map}.keys, ${key}), ${toText}(${map}.values[indexOf(${map}.keys, ${key})]), NULL)`;
   return [
-    valueIn("attr_string", ""),
+    valueIn(textMapOf(name), isWordKey(name) ? "toString" : ""),
     valueIn("attr_int", "toString"),
     valueIn("attr_double", "toString"),
     valueIn("attr_json", ""),

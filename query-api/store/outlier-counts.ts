@@ -137,7 +137,7 @@ const leastOf = (total: number): number => Math.max(1, Math.ceil(SHARE_MIN * tot
 
 /** Attributes of one map of texts; the server keeps of each the values that could set the sides apart. */
 export async function countAttributes(
-  map: "attr_string" | "attr_json",
+  map: "attr_word" | "attr_string" | "attr_json",
   sample: OutlierSample,
   totals: SideCounts,
   asking: Asking,
@@ -145,7 +145,7 @@ export async function countAttributes(
   const { rows, scan } = await asking.database.query<AttributeRow>(
     `SELECT key, count() AS value_count, sum(s) AS selected, sum(o) AS others,
        groupArrayIf((value, s, o), s >= {selectedMin:UInt32} OR o >= {othersMin:UInt32}) AS top
-     FROM (SELECT toString(key) AS key, substringUTF8(value, 1, ${VALUE_CHARS_MAX}) AS value, ${VALUE_SIDES_SQL}
+     FROM (SELECT toString(key) AS key, substringUTF8(toString(value), 1, ${VALUE_CHARS_MAX}) AS value, ${VALUE_SIDES_SQL}
            FROM (SELECT ${map}.keys AS keys, ${map}.values AS texts, ${sample.selectedSql} AS is_selected FROM spans WHERE ${sample.whereSql})
            ARRAY JOIN keys AS key, texts AS value GROUP BY key, value)
      GROUP BY key`,

@@ -59,6 +59,7 @@ async function findOutliersIn(question: OutliersQuestion, asking: Asking): Promi
     totals.selection === 0 || totals.rest === 0
       ? []
       : await Promise.all([
+          countAttributes("attr_word", sample, totals, asking),
           countAttributes("attr_string", sample, totals, asking),
           countAttributes("attr_json", sample, totals, asking),
           countNumbers("attr_int", sample, totals, asking),

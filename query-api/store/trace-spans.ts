@@ -10,7 +10,7 @@ const BATCH_SPAN_COUNT = 2_000;
 
 /** What exporters sent twice comes once: copies are equal in all of this. */
 const WITHOUT_COPIES =
-  "LIMIT 1 BY spans.trace_id, spans.span_id, spans.parent_span_id, spans.start, spans.duration_nano, spans.name, spans.kind, spans.status, cityHash64(spans.attr_string)";
+  "LIMIT 1 BY spans.trace_id, spans.span_id, spans.parent_span_id, spans.start, spans.duration_nano, spans.name, spans.kind, spans.status, cityHash64(spans.attr_word, spans.attr_string)";
 /** Numbers as texts where they could be rounded, see SPAN_SELECT. */
 const SETTINGS = { ...INDEXES_FIRST, optimize_read_in_order: 0, output_format_json_quote_64bit_integers: 1 };
 

@@ -9,6 +9,7 @@ import { parseSpanId, parseTraceId } from "../span/ids.ts";
 import { SPAN_KINDS, STATUS_CODES } from "../span/span.ts";
 import type { Attribute, AttributeValue, Resource, Scope, Span, SpanEvent, SpanLink } from "../span/span.ts";
 import { unixNano } from "../span/time.ts";
+import { isWordKey } from "./word-keys.ts";
 
 const NO_PARENT = "0000000000000000";
 
@@ -17,6 +18,7 @@ export const SPAN_SELECT = `
   lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, lower(hex(parent_span_id)) AS parent,
   toUnixTimestamp64Nano(start) AS start_nano, duration_nano, service, name, kind, status, status_message, trace_state, flags, anomalies,
   resource, scope,
+  mapKeys(attr_word) AS word_keys, mapValues(attr_word) AS word_values,
   mapKeys(attr_string) AS string_keys, mapValues(attr_string) AS string_values,
   mapKeys(attr_int) AS int_keys, mapValues(attr_int) AS int_values,
   mapKeys(attr_double) AS double_keys, arrayMap(x -> toString(x), mapValues(attr_double)) AS double_values,
@@ -46,6 +48,8 @@ export const spanRow = z.object({
   anomalies: z.number(),
   resource: z.string(),
   scope: z.string(),
+  word_keys: texts,
+  word_values: texts,
   string_keys: texts,
   string_values: texts,
   int_keys: texts,
@@ -105,8 +109,11 @@ function buildSpan(row: SpanRow): Span {
 
 /** By type, then in the order sent: the order between the types is not kept (OTLP gives it no meaning). */
 function attributesOf(row: SpanRow): Attribute[] {
+  const text = (value: string): AttributeValue => ({ type: "string", value });
   return [
-    ...pairs(row.string_keys, row.string_values, (value) => ({ type: "string", value })),
+    ...pairs(row.word_keys, row.word_values, text),
+    // A row of an earlier release may hold its words here, too: migration 0005.
+    ...pairs(row.string_keys, row.string_values, text).filter(({ key }) => !isWordKey(key)),
     ...pairs(row.int_keys, row.int_values, (value) => ({ type: "int", value: BigInt(value) })),
     ...pairs(row.double_keys, row.double_values, (value) => ({ type: "double", value: parseDouble(value) })),
     ...pairs(row.json_keys, row.json_values, parseCanonicalValue),

@@ -1,11 +1,12 @@
 /**
  * SQL conditions on `spans` that reach its indexes. Values and attribute names are bound, never written into the SQL.
  *
- * The values of `attr_string` and of `attr_int` each have a bloom filter per granule, which ClickHouse consults for `map[key] = value`
- * wherever the value is not the type's default: among 5M spans a rare value reads a handful of granules. DECISIONS.md has what the
- * alternatives cost.
+ * The values of `attr_word`, `attr_string` and `attr_int` each have a bloom filter per granule, which ClickHouse consults for
+ * `map[key] = value` wherever the value is not the type's default, and of the dictionary's words for `mapContainsValue`: among 5M spans a
+ * rare value reads a handful of granules. DECISIONS.md has what the alternatives cost.
  */
 import type { AttributeValue } from "../span/span.ts";
+import { isWordKey } from "./word-keys.ts";
 
 /** Registers a bound parameter; returns its placeholder, for instance `{p3:String}`. */
 export type Bind = (type: "String" | "Int64", value: string | bigint) => string;
@@ -25,14 +26,24 @@ export function spanAttributeEqualsSql(key: string, value: SearchableValue, bind
  * hold something.
  */
 export function spanAttributeInSql(keys: readonly string[], values: readonly SearchableValue[], bind: Bind): string {
-  const conditions = keys.flatMap((key) => values.map((value) => equals(bind("String", key), value, bind)));
+  const conditions = keys.flatMap((key) => values.map((value) => equals(key, value, bind)));
   return conditions.length === 1 ? conditions.join("") : `(${conditions.join(" OR ")})`;
 }
 
-function equals(name: string, value: SearchableValue, bind: Bind): string {
+function equals(key: string, value: SearchableValue, bind: Bind): string {
+  const name = bind("String", key);
+  if (value.type === "string" && isWordKey(key)) return equalsWord(name, value.value, bind);
   const map = value.type === "string" ? "attr_string" : "attr_int";
   const bound = value.type === "string" ? bind("String", value.value) : bind("Int64", value.value);
   const isDefault = value.type === "string" ? value.value === "" : value.value === 0n;
   // What an absent key would give too.
   return isDefault ? `(mapContains(${map}, ${name}) AND ${map}[${name}] = ${bound})` : `${map}[${name}] = ${bound}`;
+}
+
+function equalsWord(name: string, value: string, bind: Bind): string {
+  const bound = bind("String", value);
+  const isValue = `attr_word.values[indexOf(attr_word.keys, ${name})] = ${bound}`;
+  return value === ""
+    ? `(has(attr_word.keys, ${name}) AND ${isValue})`
+    : `(mapContainsValue(attr_word, ${bound}) AND ${isValue})`;
 }

@@ -37,6 +37,8 @@ export const SPAN_COLUMNS = [
   ["resource", "LowCardinality(String)"],
   /** Canonical JSON object of the scope's attributes; "$name", "$version", "$schema", "$dropped" hold what else it has. */
   ["scope", "LowCardinality(String)"],
+  /** Texts of the attributes that word-keys.ts names; `attr_string` has those of all others. */
+  ["attr_word", "Map(LowCardinality(String), LowCardinality(String))"],
   ["attr_string", "Map(LowCardinality(String), String)"],
   ["attr_int", "Map(LowCardinality(String), Int64)"],
   ["attr_double", "Map(LowCardinality(String), Float64)"],

@@ -15,6 +15,7 @@ import { listMigrations, migrate, planMigration, requireSchema } from "@callchai
 import { withMigrationLock } from "@callchain/schemas/clickhouse/migration-lock.ts";
 import { renderStatement } from "@callchain/schemas/clickhouse/schema-layout.ts";
 import { requireOnlyShard } from "@callchain/schemas/clickhouse/shards.ts";
+import { WORD_KEYS } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { CLI, makeTempDir, removeDir, runCli } from "../support/process.ts";
 
@@ -156,6 +157,47 @@ test("a dry run prints the statements and makes nothing", async () => {
   assert.match(stdout, /^CREATE TABLE IF NOT EXISTS dry\.spans$/m);
   assert.match(stdout, /^ALTER TABLE dry\.spans MODIFY TTL ingest_day \+ INTERVAL 14 DAY;$/m);
   assert.deepEqual(await rowsOf("SELECT name FROM system.databases WHERE name = 'dry'"), []);
+});
+
+test("attributes of an earlier release part into words and other texts, at once and for good", async () => {
+  const name = "parted";
+  const layout = { database: name, cluster: null };
+  const migrations = await listMigrations();
+  const words = migrations.find((migration) => migration.name === "words");
+  const run = async (statements: readonly string[] = []): Promise<void> => {
+    for (const statement of statements)
+      for (const text of renderStatement(statement, layout)) await server.command(text, { settings: { mutations_sync: 1 } });
+  };
+  await server.command(`CREATE DATABASE ${name}`);
+  for (const { version, statements } of migrations) if (version < (words?.version ?? 0)) await run(statements);
+  await server.command(
+    `INSERT INTO ${name}.spans (name, attr_string) VALUES ('both', {'user.id': 'u-1', 'http.route': '/a', 'db.system': 'redis'}), ('none', {'user.id': 'u-2'})`,
+  );
+  const stored = (): Promise<unknown[]> => rowsOf(`SELECT name, attr_word, attr_string FROM ${name}.spans ORDER BY name`);
+  const [addColumn] = words?.statements ?? [];
+  await run(addColumn === undefined ? [] : [addColumn]);
+  assert.deepEqual(await stored(), [
+    {
+      name: "both",
+      attr_word: { "http.route": "/a", "db.system": "redis" },
+      attr_string: { "user.id": "u-1", "http.route": "/a", "db.system": "redis" },
+    },
+    { name: "none", attr_word: {}, attr_string: { "user.id": "u-2" } },
+  ]);
+  for (let repeat = 0; repeat < 2; repeat += 1) {
+    await run(words?.statements);
+    assert.deepEqual(await stored(), [
+      { name: "both", attr_word: { "http.route": "/a", "db.system": "redis" }, attr_string: { "user.id": "u-1" } },
+      { name: "none", attr_word: {}, attr_string: { "user.id": "u-2" } },
+    ]);
+  }
+  const lists = [...(words?.statements.join("\n") ?? "").matchAll(/IN \(([^()]*)\)/g)].map(([, list = ""]) => list);
+  assert.equal(lists.length, 4);
+  for (const list of lists)
+    assert.deepEqual(
+      [...list.matchAll(/'([^']*)'/g)].map(([, key]) => key),
+      WORD_KEYS,
+    );
 });
 
 test("retention is what was last asked for, and takes whole days of arrival", async () => {

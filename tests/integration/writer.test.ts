@@ -301,7 +301,7 @@ describe("search", () => {
     const body = block.encode(TODAY);
     await insertSpans(database, { partition: 0, expectedNext: 0n, body, queryId: "search", timeoutMs: 60_000 });
     const cases: [string, SearchableValue, string][] = [
-      ["http.request.method", { type: "string", value: "GET" }, "attr_string['http.request.method'] = 'GET'"],
+      ["http.request.method", { type: "string", value: "GET" }, "attr_word['http.request.method'] = 'GET'"],
       ["url.scheme", { type: "string", value: "http' OR 1 --" }, "0"],
       ["http.response.status_code", { type: "int", value: 200n }, "attr_int['http.response.status_code'] = 200"],
       ["http.response.status_code", { type: "string", value: "200" }, "0"],

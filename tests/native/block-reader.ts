@@ -13,7 +13,9 @@ export function readBlock(block: Uint8Array): NativeRow[] {
     const name = reader.string();
     const type = reader.string();
     if (rowCount === 0) continue;
-    if (type.includes("LowCardinality(") && reader.uint64() !== 1n) throw new Error(`${name}: LowCardinality version`);
+    for (const _ of type.matchAll(/LowCardinality\(/g)) {
+      if (reader.uint64() !== 1n) throw new Error(`${name}: LowCardinality version`);
+    }
     const values = reader.values(type, rowCount);
     for (const [index, row] of rows.entries()) row.set(name, values[index]);
   }

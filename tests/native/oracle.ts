@@ -1,6 +1,7 @@
 /** For tests: random OTLP requests, and the rows that protobufjs' reading of them must give. */
 import * as fc from "fast-check";
 import { ExportRequest } from "../bench/otlp-schema.ts";
+import { isWordKey } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { parseCanonicalObject, parseCanonicalValue } from "@callchain/schemas/otlp/canonical-json.ts";
 import { ANOMALY, type Attribute, type AttributeValue } from "@callchain/schemas/span/span.ts";
 import type { NativeRow } from "./block-reader.ts";
@@ -9,7 +10,7 @@ import type { NativeRow } from "./block-reader.ts";
 type Plain = Readonly<Record<string, unknown>>;
 
 const text = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: "binary", maxLength: 200 }), fc.constant("$ref"));
-const key = fc.oneof(fc.constantFrom("http.route", "a", "", "__proto__", "constructor", "$schema", "$$"), text);
+const key = fc.oneof(fc.constantFrom("http.route", "db.system", "a", "", "__proto__", "constructor", "$schema", "$$"), text);
 const int64 = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.bigInt({ min: -3n, max: 300n })).map(String);
 const uint64 = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
@@ -140,7 +141,8 @@ function expectRow(resourceSpans: Plain, scopeSpans: Plain, each: Plain): unknow
         dropped: scope["droppedAttributesCount"],
       }),
     },
-    strings: all.filter(({ value }) => value.type === "string"),
+    words: all.filter(({ key, value }) => value.type === "string" && isWordKey(key)),
+    strings: all.filter(({ key, value }) => value.type === "string" && !isWordKey(key)),
     ints: all.filter(({ value }) => value.type === "int"),
     doubles: all.filter(({ value }) => value.type === "double"),
     others: all.filter(({ value }) => !["string", "int", "double"].includes(value.type)),
@@ -216,6 +218,7 @@ export function readRow(row: NativeRow): unknown {
     flags: row.get("flags"),
     resource: parseCanonicalObject(String(row.get("resource"))),
     scope: parseCanonicalObject(String(row.get("scope"))),
+    words: pairs("attr_word", "string"),
     strings: pairs("attr_string", "string"),
     ints: pairs("attr_int", "int"),
     doubles: pairs("attr_double", "double"),

@@ -1,5 +1,6 @@
 /** Rows of `spans` from named defaults, for tests that ask the real engine. */
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { isWordKey } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { SPAN_KINDS, type SpanKind } from "@callchain/schemas/span/span.ts";
 
 export interface SpanSeed {
@@ -40,6 +41,7 @@ export function spanIdOf(id: string): string {
 
 /** One row as ClickHouse's JSONEachRow takes it; ids in hex are unpacked by the statement of `insertSpans`. */
 function buildRow(seed: SpanSeed): Record<string, unknown> {
+  const texts = Object.entries(seed.text ?? {});
   return {
     trace_hex: traceIdOf(seed.trace),
     span_hex: spanIdOf(seed.id),
@@ -52,7 +54,8 @@ function buildRow(seed: SpanSeed): Record<string, unknown> {
     status: seed.isError === true ? 2 : 0,
     flags: seed.flags ?? 0,
     resource: JSON.stringify({ "service.name": seed.service, ...seed.resource }),
-    attr_string: seed.text ?? {},
+    attr_word: Object.fromEntries(texts.filter(([key]) => isWordKey(key))),
+    attr_string: Object.fromEntries(texts.filter(([key]) => !isWordKey(key))),
     attr_int: seed.ints ?? {},
     link_trace_hex: (seed.links ?? []).map((link) => traceIdOf(link.trace)),
     link_span_hex: (seed.links ?? []).map((link) => spanIdOf(link.id)),
@@ -60,7 +63,7 @@ function buildRow(seed: SpanSeed): Record<string, unknown> {
 }
 
 const STRUCTURE = `trace_hex String, span_hex String, parent_hex String, start_nano Int64, duration_nano UInt64, service String, name String,
-  kind UInt8, status UInt8, flags UInt32, resource String, attr_string Map(String, String), attr_int Map(String, Int64),
+  kind UInt8, status UInt8, flags UInt32, resource String, attr_word Map(String, String), attr_string Map(String, String), attr_int Map(String, Int64),
   link_trace_hex Array(String), link_span_hex Array(String)`;
 
 /** Stores the spans through a writing database, all in one block, as if they came in one record of the log. */
@@ -71,10 +74,10 @@ export async function insertSpans(
 ): Promise<void> {
   await writer.insert(
     `INSERT INTO spans (ingest_day, log_partition, log_offset, trace_id, span_id, parent_span_id, start, duration_nano, service, name, kind, status, flags, resource, scope,
-       attr_string, attr_int, link_trace_id, link_span_id)
+       attr_word, attr_string, attr_int, link_trace_id, link_span_id)
      SELECT toDate('2026-01-01'), {partition:UInt32}, {offset:UInt64}, toFixedString(unhex(trace_hex), 16), toFixedString(unhex(span_hex), 8), toFixedString(unhex(parent_hex), 8),
        fromUnixTimestamp64Nano(start_nano), duration_nano, service, name, kind, status, flags, resource, '{}',
-       CAST(attr_string, 'Map(LowCardinality(String), String)'), CAST(attr_int, 'Map(LowCardinality(String), Int64)'),
+       CAST(attr_word, 'Map(LowCardinality(String), LowCardinality(String))'), CAST(attr_string, 'Map(LowCardinality(String), String)'), CAST(attr_int, 'Map(LowCardinality(String), Int64)'),
        arrayMap(id -> toFixedString(unhex(id), 16), link_trace_hex), arrayMap(id -> toFixedString(unhex(id), 8), link_span_hex)
      FROM input('${STRUCTURE.replaceAll(/\s+/g, " ")}') FORMAT JSONEachRow`,
     [Buffer.from(seeds.map((seed) => JSON.stringify(buildRow(seed))).join("\n"))],

@@ -1,5 +1,6 @@
 /** What the attributes of a client, producer or consumer span say of its other end: read as one small JSON text, interpreted here. */
 import { attributeNames } from "../../span/conventions.ts";
+import { isWordKey } from "../word-keys.ts";
 
 const DB_SYSTEM = attributeNames("db.system.name");
 const DB_NAME = attributeNames("db.namespace");
@@ -18,8 +19,10 @@ const NAMING = [...DB_SYSTEM, ...DB_NAME, ...TOPIC, ...MESSAGING_SYSTEM, ...OPER
  * The attributes that name a peer, and nothing else, as SQL of JSON: few distinct texts, so that they are interpreted per text and not per
  * span. Of an address only the host, which repeats.
  */
-export const PEER_TEXT_SQL = `toJSONString(mapApply((key, value) -> (key, if(key IN (${quote(URL)}), domainRFC(value), value)),
-  mapFilter((key, value) -> key IN (${quote(NAMING)}), attr_string)))`;
+export const PEER_TEXT_SQL = `toJSONString(mapConcat(
+  CAST(mapFilter((key, value) -> key IN (${quote(NAMING.filter(isWordKey))}), attr_word), 'Map(String, String)'),
+  CAST(mapApply((key, value) -> (key, if(key IN (${quote(URL)}), domainRFC(value), value)),
+    mapFilter((key, value) -> key IN (${quote(NAMING.filter((key) => !isWordKey(key)))}), attr_string)), 'Map(String, String)')))`;
 
 /** "named": the peer's service name was given; "none": nothing to draw; of a consumer: it does not say of what. */
 export type PeerRole = "database" | "publish" | "consume" | "named" | "external" | "none";

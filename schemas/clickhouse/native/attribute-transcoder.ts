@@ -1,6 +1,7 @@
-/** Attributes of spans into the typed maps `attr_string`, `attr_int`, `attr_double` and `attr_json`. */
+/** Attributes of spans into the typed maps `attr_word`, `attr_string`, `attr_int`, `attr_double` and `attr_json`. */
 import type { Cursor } from "../../otlp/cursor.ts";
 import { ANY_VALUE, KEY_VALUE, KEY_VALUE_TYPES } from "../../otlp/wire.ts";
+import { WORD_KEYS } from "../word-keys.ts";
 import type { SpanColumns } from "./span-columns.ts";
 import { locateValue, ValueJson, type LocatedValue } from "./value-json.ts";
 
@@ -35,6 +36,7 @@ export class AttributeTranscoder {
   /** Ends the row: everything appended since the last one is its. */
   endRow(): void {
     const { columns } = this;
+    columns.wordOffsets.push64(columns.wordKeys.count, 0);
     columns.stringOffsets.push64(columns.stringKeys.count, 0);
     columns.intOffsets.push64(columns.intKeys.count, 0);
     columns.doubleOffsets.push64(columns.doubleKeys.count, 0);
@@ -74,8 +76,7 @@ export class AttributeTranscoder {
     // A short text that fills its value.
     const length = bytes[start + 1] ?? 0;
     if (bytes[start] === ANY_VALUE.stringValue && length < 0x80 && start + 2 + length === end) {
-      columns.stringKeys.pushExpected(bytes, view, keyStart, keyLength);
-      columns.stringValues.push(bytes, view, start + 2, length);
+      this.appendText(keyStart, keyLength, start + 2, length);
       return;
     }
     if (bytes[start] === ANY_VALUE.intValue) {
@@ -90,14 +91,26 @@ export class AttributeTranscoder {
     this.appendLocated(keyStart, keyLength, start, end);
   }
 
+  private appendText(keyStart: number, keyLength: number, start: number, length: number): void {
+    const { columns, cursor } = this;
+    const { bytes, view } = cursor;
+    const key = columns.stringKeys.internExpected(bytes, view, keyStart, keyLength);
+    if (key < WORD_KEYS.length) {
+      columns.wordKeys.pushIndex(key);
+      columns.wordValues.push(bytes, view, start, length);
+    } else {
+      columns.stringKeys.pushIndex(key);
+      columns.stringValues.push(bytes, view, start, length);
+    }
+  }
+
   private appendLocated(keyStart: number, keyLength: number, start: number, end: number): void {
     const { columns, cursor, located } = this;
     const { bytes, view } = cursor;
     locateValue(cursor, start, end, located);
     switch (located.tag) {
       case ANY_VALUE.stringValue:
-        columns.stringKeys.pushExpected(bytes, view, keyStart, keyLength);
-        columns.stringValues.push(bytes, view, located.start, located.end - located.start);
+        this.appendText(keyStart, keyLength, located.start, located.end - located.start);
         return;
       case ANY_VALUE.intValue:
         columns.intKeys.pushExpected(bytes, view, keyStart, keyLength);

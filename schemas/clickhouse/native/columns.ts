@@ -260,9 +260,13 @@ export class LowCardinalityColumn implements Part {
   /** Index that came after an index when it was last seen; an expectation only, so it may be out of date. */
   private readonly followers = new Int32Array(FOLLOWER_MASK + 1);
   private last = 0;
+  private readonly first: readonly Uint8Array[];
 
-  constructor(repairs: Repairs) {
+  /** `first`: texts that have the first numbers of every block's dictionary, in this order. */
+  constructor(repairs: Repairs, first: readonly string[] = []) {
     this.repairs = repairs;
+    this.first = first.map((text) => new TextEncoder().encode(text));
+    this.addFirst();
   }
 
   get count(): number {
@@ -290,11 +294,14 @@ export class LowCardinalityColumn implements Part {
     this.indexes.push32(index);
   }
 
-  /**
-   * As `push`, for texts that come in the same order over and over, as attribute keys do: what followed the last text before is
-   * looked at first.
-   */
+  /** As `push`, for texts that come in the same order over and over, as attribute keys do. */
   pushExpected(source: Uint8Array, view: DataView, start: number, length: number): void {
+    const index = this.internExpected(source, view, start, length);
+    this.indexes.push32(index);
+  }
+
+  /** As `intern`: what followed the last text before is looked at first. */
+  internExpected(source: Uint8Array, view: DataView, start: number, length: number): number {
     const { table, last } = this;
     let index = this.followers[last] ?? 0;
     if (!table.holds(index, source, view, start, length)) {
@@ -302,6 +309,11 @@ export class LowCardinalityColumn implements Part {
       this.followers[last] = index;
     }
     this.last = index & FOLLOWER_MASK;
+    return index;
+  }
+
+  /** Appends a value by what `intern` gave. */
+  pushIndex(index: number): void {
     this.indexes.push32(index);
   }
 
@@ -341,6 +353,11 @@ export class LowCardinalityColumn implements Part {
   reset(): void {
     this.indexes.reset();
     this.table.reset();
+    this.addFirst();
+  }
+
+  private addFirst(): void {
+    for (const text of this.first) this.intern(text, viewOf(text), 0, text.length);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The columns of `spans` (spans-table.ts) as buffers, and how they stand in a Native block. */
+import { WORD_KEYS } from "../word-keys.ts";
 import { SPAN_COLUMNS, type SpanColumnName } from "../spans-table.ts";
 import { FixedColumn, LOW_CARDINALITY_VERSION, LowCardinalityColumn, TextColumn } from "./columns.ts";
 import type { Part, Repairs } from "./columns.ts";
@@ -24,8 +25,12 @@ export class SpanColumns {
   readonly anomalies = new FixedColumn(1);
   readonly resource = new LowCardinalityColumn(this.repairs);
   readonly scope = new LowCardinalityColumn(this.repairs);
+  readonly wordOffsets = new FixedColumn(8);
+  /** A key of WORD_KEYS has its place in that list as its number, here and among the keys of the other texts. */
+  readonly wordKeys = new LowCardinalityColumn(this.repairs, WORD_KEYS);
+  readonly wordValues = new LowCardinalityColumn(this.repairs);
   readonly stringOffsets = new FixedColumn(8);
-  readonly stringKeys = new LowCardinalityColumn(this.repairs);
+  readonly stringKeys = new LowCardinalityColumn(this.repairs, WORD_KEYS);
   readonly stringValues = new TextColumn(this.repairs);
   readonly intOffsets = new FixedColumn(8);
   readonly intKeys = new LowCardinalityColumn(this.repairs);
@@ -75,6 +80,7 @@ export class SpanColumns {
     anomalies: [this.anomalies],
     resource: [LOW_CARDINALITY_VERSION, this.resource],
     scope: [LOW_CARDINALITY_VERSION, this.scope],
+    attr_word: [LOW_CARDINALITY_VERSION, LOW_CARDINALITY_VERSION, this.wordOffsets, this.wordKeys, this.wordValues],
     attr_string: [LOW_CARDINALITY_VERSION, this.stringOffsets, this.stringKeys, this.stringValues],
     attr_int: [LOW_CARDINALITY_VERSION, this.intOffsets, this.intKeys, this.intValues],
     attr_double: [LOW_CARDINALITY_VERSION, this.doubleOffsets, this.doubleKeys, this.doubleValues],
