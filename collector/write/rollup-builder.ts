@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { CLICKHOUSE_CODE, clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
 import { planEdgeStep, takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
-import { listUncounted, planStep, takeStep } from "@callchain/schemas/clickhouse/rollups.ts";
+import { ROLLUPS, listUncounted, planStep, takeStep, type Rollup } from "@callchain/schemas/clickhouse/rollups.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Counter, type Registry } from "@callchain/schemas/runtime/metrics.ts";
@@ -59,7 +59,9 @@ export function startRollupBuilder(options: RollupBuilderOptions): Running {
     }
   };
   const counting: Counting = { prefix: options.queryIdPrefix, signal: stopping.signal, onStep: () => steps.inc() };
-  const rounds = databases.map((database) => () => countAll(database, counting));
+  const rounds = databases.map((database) => async () => {
+    for (const rollup of ROLLUPS) await countAll(database, rollup, counting);
+  });
   const [only, ...others] = databases;
   if (only !== undefined && others.length === 0) rounds.push(openEdgeRounds(only, counting));
   const ended = Promise.all(rounds.map(run));
@@ -78,14 +80,14 @@ interface Counting {
 }
 
 /** Until nothing is uncounted, with a rest after each step as long as the step: stored spans and questions come first. */
-async function countAll(database: SpanDatabase, { prefix, signal, onStep }: Counting): Promise<void> {
-  for (const { partition, counted } of await listUncounted(database, signal)) {
+async function countAll(database: SpanDatabase, rollup: Rollup, { prefix, signal, onStep }: Counting): Promise<void> {
+  for (const { partition, counted } of await listUncounted(database, rollup, signal)) {
     let from = counted;
     while (!signal.aborted) {
       const startedMs = performance.now();
       const step = await planStep(database, partition, from, STEP_SPAN_COUNT_MAX, signal);
       if (step === null) break;
-      if (!(await isTakenHere(takeStep(database, step, `${prefix}-${partition}`, signal)))) break;
+      if (!(await isTakenHere(takeStep(database, rollup, step, prefix, signal)))) break;
       onStep();
       from = step.to;
       await pause(performance.now() - startedMs, signal);

@@ -14,8 +14,16 @@ export interface CompileContext {
   readonly bindings: Bindings;
   /** Condition that holds sub-selects to the spans in question. */
   readonly traceScope: string;
-  /** Attribute names that any resource in question has, or null where that is not known. */
-  readonly resourceKeys: ReadonlySet<string> | null;
+  /** null: not known. */
+  readonly resources: KnownResources | null;
+}
+
+/** What is known of the resources that the spans in question have. */
+export interface KnownResources {
+  /** A SELECT of them as `resource`, without parameters; it may have others, too. */
+  readonly source: string;
+  /** Attribute names that any of them has, or null where that was not asked. */
+  readonly keys: ReadonlySet<string> | null;
 }
 
 /** The resource's service.name has a column of its own. */
@@ -109,14 +117,16 @@ function compileSpan({ names, comparison, literal, context: { bindings } }: Want
 }
 
 /** Above any number of distinct resources; its presence keeps ClickHouse from parsing JSON per span instead of per resource. */
-const RESOURCE_COUNT_MAX = 1_000_000_000;
+export const RESOURCE_COUNT_MAX = 1_000_000_000;
 
 /** Resources are few: the JSON of each is looked at once, and spans are found by the dictionary's index. */
 function compileResource(wanted: Wanted): string[] {
-  const { resourceKeys, traceScope } = wanted.context;
-  const names = wanted.names.filter((name) => resourceKeys === null || resourceKeys.has(canonicalKey(name)));
+  const { resources, traceScope } = wanted.context;
+  const keys = resources?.keys ?? null;
+  const names = wanted.names.filter((name) => keys === null || keys.has(canonicalKey(name)));
   if (names.length === 0) return [];
-  const all = `SELECT DISTINCT resource FROM spans WHERE ${traceScope} LIMIT ${RESOURCE_COUNT_MAX}`;
+  const source = resources === null ? `spans WHERE ${traceScope}` : `(${resources.source})`;
+  const all = `SELECT DISTINCT resource FROM ${source} LIMIT ${RESOURCE_COUNT_MAX}`;
   return [`resource IN (SELECT resource FROM (${all}) WHERE ${anyOf(compileJson("resource", { ...wanted, names }))})`];
 }
 

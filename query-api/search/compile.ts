@@ -4,7 +4,7 @@
  */
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { Bindings, compileText } from "./bindings.ts";
-import { compileAttribute, isServiceName, type CompileContext } from "./compile-attribute.ts";
+import { compileAttribute, isServiceName, type CompileContext, type KnownResources } from "./compile-attribute.ts";
 import { compileCalculation } from "./compile-operand.ts";
 import {
   NO_PARENT,
@@ -36,13 +36,13 @@ export interface CompileOptions {
   readonly prefix?: string;
   /** Condition that holds what is asked of a trace (rootName, traceDuration, trace:spanCount ...) to the spans in question, e.g. a time range. */
   readonly traceScope?: string;
-  /** Attribute names that any resource in that scope has, where known: alternatives that cannot hold are left out. */
-  readonly resourceKeys?: ReadonlySet<string>;
+  /** Of the spans in that scope, where known: conditions look at each resource once, and alternatives that cannot hold are left out. */
+  readonly resources?: KnownResources | null;
 }
 
 export function compileQuery(query: Query, options: CompileOptions = {}): CompiledQuery {
   const bindings = new Bindings(options.prefix ?? "q");
-  const context = { bindings, traceScope: options.traceScope ?? "1", resourceKeys: options.resourceKeys ?? null };
+  const context = { bindings, traceScope: options.traceScope ?? "1", resources: options.resources ?? null };
   const where = query.expression === null ? "1" : compileExpression(query.expression, context);
   return { where, params: bindings.params };
 }
@@ -50,6 +50,15 @@ export function compileQuery(query: Query, options: CompileOptions = {}): Compil
 /** Whether some attribute may be the span's or the resource's: then it pays to know the resources' keys first. */
 export function asksForAnyScope(query: Query): boolean {
   return listFields(query.expression).some((field) => field.kind === "attribute" && field.scope === "any");
+}
+
+/** Whether attributes of resources are asked for, the service's name apart: then it pays to know which resources there are. */
+export function asksForResources(query: Query): boolean {
+  return listFields(query.expression).some(
+    (field) =>
+      field.kind === "attribute" &&
+      (field.scope === "any" || (field.scope === "resource" && !isServiceName(field.scope, field.key))),
+  );
 }
 
 /** Whether other spans of the trace are asked for: then every trace in the scope has to be read. */

@@ -8,6 +8,9 @@ import { unixNano } from "@callchain/schemas/span/time.ts";
 import { Bindings } from "../search/bindings.ts";
 import { canonicalKey } from "../search/canonical-key.ts";
 import { attributeNames } from "@callchain/schemas/span/conventions.ts";
+import { textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
+import { RESOURCE_COUNT_MAX } from "../search/compile-attribute.ts";
+import { locateResourceCounts } from "./resources.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
 import { IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
 
@@ -57,11 +60,13 @@ interface KeyRow {
   readonly spans: string;
 }
 
-async function listSpanKeys(
-  question: AttributeQuestion,
-  { database, signal }: Asking,
-): Promise<{ rows: KeyRow[]; scan: ScanFigures }> {
-  return database.query<KeyRow>(
+interface Listed<T> {
+  readonly rows: readonly T[];
+  readonly scans: readonly ScanFigures[];
+}
+
+async function listSpanKeys(question: AttributeQuestion, { database, signal }: Asking): Promise<Listed<KeyRow>> {
+  const { rows, scan } = await database.query<KeyRow>(
     `SELECT key, type, sum(spans) AS spans FROM (${MAPS.map(
       ([map, type]) =>
         `SELECT toString(arrayJoin(found)) AS key, '${type}' AS type, count() AS spans
@@ -70,20 +75,20 @@ async function listSpanKeys(
      WHERE startsWith(lowerUTF8(key), lowerUTF8({prefix:String})) GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
     { params: { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 }, signal },
   );
+  return { rows, scans: [scan] };
 }
 
-async function listResourceKeys(
-  question: AttributeQuestion,
-  { database, signal }: Asking,
-): Promise<{ rows: KeyRow[]; scan: ScanFigures }> {
-  return database.query<KeyRow>(
+async function listResourceKeys(question: AttributeQuestion, asking: Asking): Promise<Listed<KeyRow>> {
+  const { source, scans } = await locateResourceCounts(question.range, asking);
+  const { rows, scan } = await asking.database.query<KeyRow>(
     `SELECT if(startsWith(member, '$$'), substring(member, 2), member) AS key, ${JSON_TYPE("resource", "member")} AS type, sum(spans) AS spans
-     FROM (SELECT toString(resource) AS resource, count() AS spans FROM spans WHERE ${IN_RANGE} GROUP BY resource)
+     FROM (SELECT toString(resource) AS resource, sum(spans) AS spans FROM (${source}) GROUP BY resource LIMIT ${RESOURCE_COUNT_MAX})
      ARRAY JOIN arrayDistinct(JSONExtractKeys(resource)) AS member
      WHERE (NOT startsWith(member, '$') OR startsWith(member, '$$')) AND startsWith(lowerUTF8(key), lowerUTF8({prefix:String}))
      GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
-    { params: { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 }, signal },
+    { params: { prefix: question.prefix, limit: question.limit + 1 }, signal: asking.signal },
   );
+  return { rows, scans: [...scans, scan] };
 }
 
 /** Attribute names that begin with the prefix (in either case), most frequent first. */
@@ -95,7 +100,7 @@ export async function listAttributes(
   const { scope, limit } = question;
   const counted = await countSpans(question.range, asking);
   const newest = await narrowToNewest(question.range, counted.count, asking);
-  const nothing = { rows: [], scan: { rows: 0, bytes: 0, elapsedMs: 0 } };
+  const nothing = { rows: [], scans: [] };
   const [span, resource] = await Promise.all([
     scope === "resource" ? nothing : listSpanKeys({ ...question, range: newest }, asking),
     scope === "span" ? nothing : listResourceKeys(question, asking),
@@ -108,7 +113,7 @@ export async function listAttributes(
   if (attributes.length > limit) reasons.push(`The ${limit} most frequent names are listed; type more of the name.`);
   return {
     attributes: attributes.slice(0, limit),
-    scan: buildScan([counted.scan, span.scan, resource.scan], startedMs, reasons),
+    scan: buildScan([counted.scan, ...span.scans, ...resource.scans], startedMs, reasons),
   };
 }
 
@@ -118,7 +123,7 @@ interface ValueRow {
   readonly spans: string;
 }
 
-type Found = Promise<{ rows: ValueRow[]; scan: ScanFigures }>;
+type Found = Promise<Listed<ValueRow>>;
 
 const MOST_FREQUENT = `WHERE startsWith(lowerUTF8(value), lowerUTF8({prefix:String}))
   GROUP BY value, type ORDER BY spans DESC, value, type LIMIT {limit:UInt32}`;
@@ -127,41 +132,46 @@ function valueParams(question: AttributeQuestion): Record<string, unknown> {
   return { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 };
 }
 
-function listSpanValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
-  const values = MAPS.map(
+async function listSpanValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
+  const maps = MAPS.filter(([map, type]) => type !== "string" || names.some((name) => textMapOf(name) === map));
+  const values = maps.map(
     ([map, type]) =>
       `SELECT toString(${map}.values[indexOf(${map}.keys, arrayFirst(name -> has(${map}.keys, name), {names:Array(String)}))]) AS value,
          '${type}' AS type, count() AS spans
        FROM spans WHERE ${IN_RANGE} AND hasAny(${map}.keys, {names:Array(LowCardinality(String))}) GROUP BY value`,
   );
-  return database.query<ValueRow>(
+  const { rows, scan } = await database.query<ValueRow>(
     `SELECT value, type, sum(spans) AS spans FROM (${values.join(" UNION ALL ")}) ${MOST_FREQUENT}`,
     {
       params: { ...valueParams(question), names },
       signal,
     },
   );
+  return { rows, scans: [scan] };
 }
 
-function listResourceValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
-  return database.query<ValueRow>(
+async function listResourceValues(names: readonly string[], question: AttributeQuestion, asking: Asking): Found {
+  const { source, scans } = await locateResourceCounts(question.range, asking);
+  const { rows, scan } = await asking.database.query<ValueRow>(
     `SELECT if(type = 'string', JSONExtractString(resource, member), JSONExtractRaw(resource, member)) AS value,
        ${JSON_TYPE("resource", "member")} AS type, sum(spans) AS spans
-     FROM (SELECT toString(resource) AS resource, count() AS spans, arrayFirst(name -> JSONHas(resource, name), {names:Array(String)}) AS member
-           FROM spans WHERE ${IN_RANGE} GROUP BY resource)
+     FROM (SELECT resource, spans, arrayFirst(name -> JSONHas(resource, name), {names:Array(String)}) AS member
+           FROM (SELECT toString(resource) AS resource, sum(spans) AS spans FROM (${source}) GROUP BY resource LIMIT ${RESOURCE_COUNT_MAX}))
      ${MOST_FREQUENT.replace("WHERE", "WHERE member != '' AND")}`,
-    { params: { ...valueParams(question), names: names.map(canonicalKey) }, signal },
+    { params: { ...valueParams(question), names: names.map(canonicalKey) }, signal: asking.signal },
   );
+  return { rows, scans: [...scans, scan] };
 }
 
-function listFieldValues(field: GroupField, question: AttributeQuestion, { database, signal }: Asking): Found {
+async function listFieldValues(field: GroupField, question: AttributeQuestion, { database, signal }: Asking): Found {
   const bindings = new Bindings("g");
-  return database.query<ValueRow>(
+  const { rows, scan } = await database.query<ValueRow>(
     `SELECT assumeNotNull(${compileGroupField(field, bindings)}) AS value, 'string' AS type, count() AS spans
      FROM spans WHERE ${IN_RANGE} AND startsWith(lowerUTF8(value), lowerUTF8({prefix:String}))
      GROUP BY value ORDER BY spans DESC, value LIMIT {limit:UInt32}`,
     { params: { ...valueParams(question), ...bindings.params }, signal },
   );
+  return { rows, scans: [scan] };
 }
 
 /**
@@ -175,7 +185,7 @@ export async function listAttributeValues(
   const startedMs = performance.now();
   const { field, limit, key } = question;
   const counted = await countSpans(question.range, asking);
-  const found: { rows: ValueRow[]; scan: ScanFigures }[] = [];
+  const found: Listed<ValueRow>[] = [];
   const isColumn = field.kind === "intrinsic" || (field.key === "service.name" && field.scope !== "span");
   const isSampled = !isColumn && field.scope !== "resource";
   if (field.kind === "intrinsic" || isColumn) {
@@ -199,6 +209,6 @@ export async function listAttributeValues(
   return {
     key,
     values: values.slice(0, limit),
-    scan: buildScan([counted.scan, ...found.map(({ scan }) => scan)], startedMs, reasons),
+    scan: buildScan([counted.scan, ...found.flatMap(({ scans }) => scans)], startedMs, reasons),
   };
 }

@@ -8,7 +8,7 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { UNIX_NANO_MAX } from "@callchain/schemas/span/time.ts";
 import { HOST_KEYS } from "../analysis/columns.ts";
 import { Bindings } from "../search/bindings.ts";
-import { asksForAnyScope, asksForTraces } from "../search/compile.ts";
+import { asksForTraces } from "../search/compile.ts";
 import { planQuery } from "../search/plan.ts";
 import type { Query } from "../search/query.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
@@ -21,7 +21,7 @@ import { joinFixed, joinTexts, type TextColumn } from "@callchain/schemas/clickh
 import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
 import { IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
-import { listResourceKeys } from "./resource-keys.ts";
+import { findResources } from "./resources.ts";
 import { findByQuery } from "./trace-query/find.ts";
 
 export const COHORT_TRACE_COUNT_MAX = 10_000;
@@ -126,14 +126,14 @@ async function chooseBySpans(query: Query, { range, traceCountMax }: CohortQuest
 
 async function chooseByEvaluation({ range, query, traceCountMax }: CohortQuestion, asking: Asking): Promise<Chosen> {
   const plan = planQuery(query);
-  const resources = plan.filters.some(asksForAnyScope) ? await listResourceKeys(range, asking) : null;
+  const known = await findResources(plan.filters, range, asking);
   const search = {
     plan,
     range,
     sort: "newest" as const,
     wanted: traceCountMax,
     after: null,
-    resourceKeys: resources?.keys ?? null,
+    resources: known.resources,
   };
   const { traces, stoppedAt, scans, partialReasons } = await findByQuery(search, asking);
   const ids = traces.map(({ traceId }) => traceId);
@@ -144,7 +144,7 @@ async function chooseByEvaluation({ range, query, traceCountMax }: CohortQuestio
     idsSql: traceIdsSql(ids),
     params: {},
     isWhole: stoppedAt === null && ids.length < traceCountMax,
-    scans: [...(resources === null ? [] : [resources.scan]), ...scans],
+    scans: [...known.scans, ...scans],
     partialReasons,
   };
 }

@@ -5,12 +5,13 @@
 import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
-import { asksForAnyScope, asksForTraces, compileQuery, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
+import { asksForTraces, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import { isServiceName } from "../search/compile-attribute.ts";
 import { formatQuery, type Query } from "../search/query.ts";
 import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
-import { listResourceKeys } from "./resource-keys.ts";
+import { compileInRange } from "./compile-in-range.ts";
+import { findResources } from "./resources.ts";
 import { IN_RANGE, buildScan, isBeyondLimits, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { SPAN_KEY_SQL, spanKeyOf, type SpanKeyRow } from "./span-rows.ts";
 import { compareKeys, type TraceKey, type TraceSort } from "./trace-keys.ts";
@@ -69,8 +70,8 @@ async function findByEvaluation(question: TraceQuestion, asking: Asking): Promis
   const startedMs = performance.now();
   const { range, sort, limit, after } = question;
   const plan = planQuery(question.query);
-  const resources = plan.filters.some(asksForAnyScope) ? await listResourceKeys(range, asking) : null;
-  const search = { plan, range, sort, wanted: limit + 1, after, resourceKeys: resources?.keys ?? null };
+  const known = await findResources(plan.filters, range, asking);
+  const search = { plan, range, sort, wanted: limit + 1, after, resources: known.resources };
   const found = await findByQuery(search, asking);
   const page = found.traces.slice(0, limit);
   const matches = await readMatches(page, plan, range, asking);
@@ -81,11 +82,7 @@ async function findByEvaluation(question: TraceQuestion, asking: Asking): Promis
     traces: ids.flatMap((id) => summaries.byId.get(id) ?? []),
     last: found.traces.length > limit ? (page.at(-1) ?? null) : found.stoppedAt,
     query: formatTraceQuery(question.query),
-    scan: buildScan(
-      [...(resources === null ? [] : [resources.scan]), ...found.scans, ...matches.scans, ...summaries.scans],
-      startedMs,
-      found.partialReasons,
-    ),
+    scan: buildScan([...known.scans, ...found.scans, ...matches.scans, ...summaries.scans], startedMs, found.partialReasons),
   };
 }
 
@@ -94,11 +91,7 @@ type SpanQuestion = Omit<TraceQuestion, "query"> & { readonly query: Query };
 
 async function findBySpans(question: SpanQuestion, asking: Asking): Promise<TracePage> {
   const startedMs = performance.now();
-  const resources = asksForAnyScope(question.query) ? await listResourceKeys(question.range, asking) : null;
-  const compiled = compileQuery(question.query, {
-    traceScope: IN_RANGE,
-    ...(resources === null ? {} : { resourceKeys: resources.keys }),
-  });
+  const compiled = await compileInRange(question.query, question.range, asking);
   const found = await findKeys(question, compiled, asking);
   const page = found.keys.slice(0, question.limit);
   const ids = page.map(({ traceId }) => traceId);
@@ -107,11 +100,7 @@ async function findBySpans(question: SpanQuestion, asking: Asking): Promise<Trac
     traces: ids.flatMap((id) => summaries.byId.get(id) ?? []),
     last: found.keys.length > question.limit ? (page.at(-1) ?? null) : null,
     query: formatQuery(question.query),
-    scan: buildScan(
-      [...(resources === null ? [] : [resources.scan]), ...found.scans, ...summaries.scans],
-      startedMs,
-      found.partialReasons,
-    ),
+    scan: buildScan([...compiled.scans, ...found.scans, ...summaries.scans], startedMs, found.partialReasons),
   };
 }
 

@@ -15,6 +15,7 @@ export type Retention = { readonly days: number } | "forever";
 const RETAINED: readonly { readonly table: string; readonly day: string }[] = [
   { table: "spans", day: "ingest_day" },
   { table: "span_rollups", day: "ingest_day" },
+  { table: "resource_rollups", day: "ingest_day" },
   { table: "edge_rollups", day: "ingest_day" },
 ];
 

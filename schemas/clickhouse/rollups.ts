@@ -1,5 +1,5 @@
 /**
- * Rollups: what `span_rollups` holds and how spans get there, each once. A step counts the spans of one log partition whose offsets follow
+ * Rollups: what `span_rollups` and `resource_rollups` hold and how spans get there, each once. A step counts the spans of one log partition whose offsets follow
  * those already counted, and stores the counts together with the new end as one part:
  *
  *   spans of partition 0    offsets 0 .. 41 | 42 .. 90 | 91 ..
@@ -19,7 +19,19 @@ export const HOUR_TIER = 60;
 export const EVERYTHING_TIER = 5;
 const TIERS = `[1, ${EVERYTHING_TIER}, ${HOUR_TIER}]`;
 
-const COUNTED_END = `SELECT if(count() = 0, 0, max(log_next)) FROM span_rollups WHERE tier = 0 AND log_partition = {partition:UInt32}`;
+/** A table of counts: where tier is 0 its rows say how far each log partition is counted. */
+export interface Rollup {
+  readonly table: string;
+  /** Takes a step, as one part: its parameters are those of RollupStep. */
+  readonly insert: string;
+  /** Between the prefix and the log partition in the query id of its steps. */
+  readonly queryIdPart: string;
+}
+
+/** One row where the counts of the partition end at {from}; fails where they do not. */
+const assertEnd = (table: string): string => `(SELECT throwIf(
+    (SELECT if(count() = 0, 0, max(log_next)) FROM ${table} WHERE tier = 0 AND log_partition = {partition:UInt32}) != {from:UInt64},
+    'the rollups of this log partition do not end where the builder believes') AS moved) WHERE moved = 0`;
 
 const IS_ROOT = "parent_span_id = toFixedString('', 8)";
 
@@ -55,8 +67,23 @@ SELECT {day:Date} AS ingest_day, toUInt8(0) AS tier, '' AS service, toUInt32(0) 
   toUInt8(0) AS is_root, {partition:UInt32} AS log_partition, {to:UInt64} AS log_next,
   (CAST([], 'Array(UInt16)'), CAST([], 'Array(UInt64)')) AS durations, toUInt64(0) AS spans, toUInt64(0) AS min_nano, toUInt64(0) AS max_nano,
   toInt64(0) AS last_nano, arrayReduce('argMaxState', [(toFixedString('', 16), toFixedString('', 8))], [toUInt64(0)]) AS slowest
-FROM (SELECT throwIf((${COUNTED_END}) != {from:UInt64}, 'the rollups of this log partition do not end where the builder believes') AS moved)
-WHERE moved = 0`;
+FROM ${assertEnd("span_rollups")}`;
+
+const COUNT_RESOURCES = `INSERT INTO resource_rollups (ingest_day, tier, minute, resource, log_partition, log_next, spans)
+SELECT {day:Date} AS ingest_day, toUInt8(${HOUR_TIER}) AS tier, toUInt32(intDiv(toUnixTimestamp64Nano(start), 3600000000000) * ${HOUR_TIER}) AS minute,
+  spans.resource AS resource, toUInt32(0) AS log_partition, toUInt64(0) AS log_next, count() AS spans
+FROM spans
+WHERE spans.log_partition = {partition:UInt32} AND log_offset >= {from:UInt64} AND log_offset < {to:UInt64}
+GROUP BY minute, resource
+UNION ALL
+SELECT {day:Date} AS ingest_day, toUInt8(0) AS tier, toUInt32(0) AS minute, toLowCardinality('') AS resource, {partition:UInt32} AS log_partition,
+  {to:UInt64} AS log_next, toUInt64(0) AS spans
+FROM ${assertEnd("resource_rollups")}`;
+
+export const SPAN_ROLLUP: Rollup = { table: "span_rollups", insert: COUNT_SPANS, queryIdPart: "" };
+/** By hour: which resources there are is told by these few rows instead of by every span. */
+export const RESOURCE_ROLLUP: Rollup = { table: "resource_rollups", insert: COUNT_RESOURCES, queryIdPart: "resources-" };
+export const ROLLUPS: readonly Rollup[] = [SPAN_ROLLUP, RESOURCE_ROLLUP];
 
 export interface RollupStep {
   readonly partition: number;
@@ -70,12 +97,13 @@ export interface RollupStep {
 /** Every log partition with spans, where its spans end and where they are counted to. */
 export async function listUncounted(
   database: SpanDatabase,
+  { table }: Rollup,
   signal?: AbortSignal,
 ): Promise<{ partition: number; counted: bigint; end: bigint }[]> {
   const { rows } = await database.query<{ partition: number; counted: string; end: string }>(
     `SELECT log_partition AS partition, end, counted
      FROM (SELECT log_partition, max(log_offset) + 1 AS end FROM spans GROUP BY log_partition) AS stored
-     LEFT JOIN (SELECT log_partition, max(log_next) AS counted FROM span_rollups WHERE tier = 0 GROUP BY log_partition) AS rollup
+     LEFT JOIN (SELECT log_partition, max(log_next) AS counted FROM ${table} WHERE tier = 0 GROUP BY log_partition) AS rollup
      USING log_partition WHERE end > counted ORDER BY partition`,
     { settings: { select_sequential_consistency: 1, optimize_use_projections: 1 }, ...aborting(signal) },
   );
@@ -108,11 +136,17 @@ export async function planStep(
  * Takes the step: its counts and its end, as one part. On rejection it was taken or not: `listUncounted` tells. Error 395 says that the
  * counts did not end at `from`, 216 that a step of this partition is being taken.
  */
-export async function takeStep(database: SpanDatabase, step: RollupStep, queryId: string, signal?: AbortSignal): Promise<void> {
-  await database.command(COUNT_SPANS, {
+export async function takeStep(
+  database: SpanDatabase,
+  rollup: Rollup,
+  step: RollupStep,
+  queryIdPrefix: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await database.command(rollup.insert, {
     params: { partition: step.partition, day: step.day, from: step.from.toString(), to: step.to.toString() },
     settings: ONE_PART,
-    queryId,
+    queryId: `${queryIdPrefix}-${rollup.queryIdPart}${step.partition}`,
     ...aborting(signal),
   });
 }

@@ -1,7 +1,7 @@
 /** The builder of rollups beside a benchmark's store. */
 import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { planEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
-import { listUncounted } from "@callchain/schemas/clickhouse/rollups.ts";
+import { ROLLUPS, listUncounted } from "@callchain/schemas/clickhouse/rollups.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
@@ -28,8 +28,10 @@ export async function countRollups(stack: QueryStack): Promise<CountedRollups> {
     logger: openLog("bench", "warn"),
     queryIdPrefix: "bench-rollup",
   });
-  const isCounted = async (): Promise<boolean> =>
-    (await listUncounted(stack.writer)).length === 0 && (await planEdgeStep(stack.writer, 1)) === null;
+  const isCounted = async (): Promise<boolean> => {
+    for (const rollup of ROLLUPS) if ((await listUncounted(stack.writer, rollup)).length > 0) return false;
+    return (await planEdgeStep(stack.writer, 1)) === null;
+  };
   while (!(await isCounted())) await new Promise((resolve) => setTimeout(resolve, 500));
   const { user, system } = process.cpuUsage(ownBefore);
   return {

@@ -4,9 +4,18 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
-import { LatencyAnswer, ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
+import { AttributeValuesAnswer, AttributesAnswer, LatencyAnswer, ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
+import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
-import { listUncounted, planStep, takeStep, type RollupStep } from "@callchain/schemas/clickhouse/rollups.ts";
+import {
+  ROLLUPS,
+  SPAN_ROLLUP,
+  listUncounted,
+  planStep,
+  takeStep,
+  type Rollup,
+  type RollupStep,
+} from "@callchain/schemas/clickhouse/rollups.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import * as fc from "fast-check";
@@ -34,17 +43,19 @@ async function store(partition: number, spans: readonly SpanSeed[]): Promise<voi
   nextOffsets.set(partition, offset + 1);
 }
 
-async function countStep(partition: number, spanCountMax: number): Promise<boolean> {
-  const found = (await listUncounted(stack.writer)).find((one) => one.partition === partition);
+async function countStep(rollup: Rollup, partition: number, spanCountMax: number): Promise<boolean> {
+  const found = (await listUncounted(stack.writer, rollup)).find((one) => one.partition === partition);
   if (found === undefined) return false;
   const step = await planStep(stack.writer, partition, found.counted, spanCountMax);
   if (step === null) return false;
-  await takeStep(stack.writer, step, `test-rollup-${partition}`);
+  await takeStep(stack.writer, rollup, step, "test-rollup");
   return true;
 }
 
 async function countEverything(): Promise<void> {
-  for (const { partition } of await listUncounted(stack.writer)) while (await countStep(partition, 1000)) continue;
+  for (const rollup of ROLLUPS)
+    for (const { partition } of await listUncounted(stack.writer, rollup))
+      while (await countStep(rollup, partition, 1000)) continue;
 }
 
 /** Everything that rollups can answer, in one comparable text; figures only, of what was read nothing. */
@@ -79,18 +90,37 @@ async function askAll(from: bigint, to: bigint): Promise<string> {
   return JSON.stringify(answers);
 }
 
+/** What depends on which resources there are; the spans themselves are read as well. */
+async function askForResources(from: bigint, to: bigint): Promise<string> {
+  const ask = async (path: string, params: Record<string, string>): Promise<unknown> =>
+    (await stack.ask(path, { from, to, ...params })).body;
+  const answers: unknown[] = [];
+  for (const q of ['{ .region = "eu" }', "{ resource.region = 7 }", "{ .region != nil && kind = server }"]) {
+    const { traces } = TraceSearchAnswer.parse(await ask("/traces", { q, limit: "200" }));
+    answers.push(traces.map(({ traceId, matchedSpanCount }) => [traceId, matchedSpanCount]));
+  }
+  answers.push(AttributesAnswer.parse(await ask("/attributes", { scope: "resource" })).attributes);
+  answers.push(AttributeValuesAnswer.parse(await ask("/attributes/region/values", {})).values);
+  return JSON.stringify(answers);
+}
+
 async function forgetCounts(): Promise<void> {
-  await stack.writer.command("TRUNCATE TABLE span_rollups");
+  for (const { table } of ROLLUPS) await stack.writer.command(`TRUNCATE TABLE ${table}`);
 }
 
 /** Of the rollups, beside the same of the spans. */
 async function sums(): Promise<{ counted: unknown; stored: unknown }> {
   const ask = async (sql: string): Promise<unknown> => (await stack.writer.query(sql)).rows;
   return {
-    counted: await ask(`SELECT tier, toString(sum(spans)) AS n, toString(sum(arraySum(durations.2))) AS m FROM span_rollups
-      WHERE tier > 0 GROUP BY tier ORDER BY tier`),
+    counted:
+      await ask(`SELECT * FROM (SELECT tier, toString(sum(spans)) AS n, toString(sum(arraySum(durations.2))) AS m FROM span_rollups
+      WHERE tier > 0 GROUP BY tier
+      UNION ALL SELECT 255 AS tier, toString(sum(spans)) AS n, toString(uniqExact(resource)) AS m FROM resource_rollups WHERE resource_rollups.tier > 0)
+      ORDER BY tier`),
     stored: await ask(
-      `SELECT arrayJoin([1, 5, 60]) AS tier, toString(count()) AS n, toString(count()) AS m FROM spans GROUP BY tier ORDER BY tier`,
+      `SELECT * FROM (SELECT arrayJoin([1, 5, 60]) AS tier, toString(count()) AS n, toString(count()) AS m FROM spans GROUP BY tier
+       UNION ALL SELECT 255 AS tier, toString(count()) AS n, toString(uniqExact(resource)) AS m FROM spans)
+       ORDER BY tier`,
     ),
   };
 }
@@ -110,6 +140,7 @@ const seed = fc.record({
     fc.integer({ min: 0, max: 299 }).map((minute) => BigInt(minute) * MINUTE),
   ),
   durationNano: duration,
+  resource: fc.constantFrom({}, { region: "eu" }, { region: "us", "k8s.pod.name": "p-1" }, { region: 7 }),
 });
 type Drawn = (typeof seed)["generate"] extends (...given: never[]) => { value: infer T } ? T : never;
 
@@ -137,16 +168,17 @@ describe("figures from rollups", () => {
         await forgetCounts();
         for (const { partition, spans, isCountedAfter } of batches) {
           await store(partition, buildSpans(spans, start));
-          if (isCountedAfter) await countStep(partition, 1000);
+          if (isCountedAfter) for (const rollup of ROLLUPS) await countStep(rollup, partition, 1000);
         }
         const [from, to] = a < b ? [start + a, start + b] : [start + b, start + a + 1n];
-        const inPart = await askAll(from, to);
+        const askBoth = async (): Promise<string[]> => [await askAll(from, to), await askForResources(from, to)];
+        const inPart = await askBoth();
         await countEverything();
-        const counted = await askAll(from, to);
+        const counted = await askBoth();
         await forgetCounts();
-        const alone = await askAll(from, to);
-        assert.equal(counted, alone, "all counted");
-        assert.equal(inPart, alone, "counted in part");
+        const alone = await askBoth();
+        assert.deepEqual(counted, alone, "all counted");
+        assert.deepEqual(inPart, alone, "counted in part");
       }),
       { numRuns: 5, endOnFailure: true },
     );
@@ -156,9 +188,14 @@ describe("figures from rollups", () => {
     const start = START + 1000n * HOUR;
     await store(0, buildSpans(fc.sample(seed, { numRuns: 200, seed: 1 }), start));
     await countEverything();
-    const before = await askAll(start, start + 5n * HOUR);
+    const [from, to] = [start, start + 5n * HOUR];
+    const before = await askAll(from, to);
+    const listResourceKeys = async (): Promise<unknown> =>
+      AttributesAnswer.parse((await stack.ask("/attributes", { from, to, scope: "resource" })).body).attributes;
+    const keysBefore = await listResourceKeys();
     await stack.writer.command("ALTER TABLE spans DELETE WHERE 1", { settings: { mutations_sync: 2 } });
-    assert.equal(await askAll(start, start + 5n * HOUR), before);
+    assert.equal(await askAll(from, to), before);
+    assert.deepEqual(await listResourceKeys(), keysBefore);
     nextOffsets.clear();
     await forgetCounts();
   });
@@ -180,7 +217,10 @@ describe("counting", () => {
       }),
     );
     for (let at = 0; at < 20; at += 1) await store(at % 2, buildSpans(spans.slice(at, at + 3), START + HOUR));
-    await until("all is counted", async () => (await listUncounted(stack.writer)).length === 0);
+    await until("all is counted", async () => {
+      const uncounted = await Promise.all(ROLLUPS.map((rollup) => listUncounted(stack.writer, rollup)));
+      return uncounted.every((partitions) => partitions.length === 0);
+    });
     await Promise.all(builders.map((builder) => builder.stop()));
     const { counted, stored } = await sums();
     assert.deepEqual(counted, stored);
@@ -200,7 +240,7 @@ describe("counting", () => {
       process.kill(stack.enginePid(), "SIGKILL");
       await counting;
       await until("the engine is back", async () => {
-        await listUncounted(stack.writer);
+        await listUncounted(stack.writer, SPAN_ROLLUP);
         return true;
       });
     }
@@ -214,10 +254,10 @@ describe("counting", () => {
     const offset = nextOffsets.get(0) ?? 0;
     await store(0, buildSpans(fc.sample(seed, { numRuns: 5, seed: 3 }), START));
     const step: RollupStep = { partition: 0, day: "2026-01-01", from: BigInt(offset), to: BigInt(offset) + 1n };
-    await takeStep(stack.writer, step, "test-rollup-0");
+    for (const rollup of ROLLUPS) await takeStep(stack.writer, rollup, step, "test-rollup");
     for (const from of [step.from, step.from + 5n]) {
       await assert.rejects(
-        takeStep(stack.writer, { ...step, from, to: from + 1n }, "test-rollup-0"),
+        takeStep(stack.writer, SPAN_ROLLUP, { ...step, from, to: from + 1n }, "test-rollup"),
         (error) => clickHouseCodeOf(error) === 395,
       );
     }
@@ -228,7 +268,7 @@ describe("counting", () => {
   it("cuts a backlog into steps, and at the day of arrival", async () => {
     await countEverything();
     for (let at = 0; at < 8; at += 1) await store(0, buildSpans(fc.sample(seed, { numRuns: 10, seed: at }), START));
-    const [found] = await listUncounted(stack.writer);
+    const [found] = await listUncounted(stack.writer, SPAN_ROLLUP);
     assert.ok(found !== undefined);
     const step = await planStep(stack.writer, 0, found.counted, 20);
     assert.deepEqual(step, { partition: 0, day: "2026-01-01", from: found.counted, to: found.counted + 2n });

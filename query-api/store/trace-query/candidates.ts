@@ -1,4 +1,5 @@
 /** Traces that may be found by a TraceQL query, best first: they hold a span for each condition that is needed, as far as SQL can tell. */
+import type { KnownResources } from "../../search/compile-attribute.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { compileQuery, type CompiledQuery } from "../../search/compile.ts";
 import { isAlways, type Formula, type Plan } from "../../search/plan.ts";
@@ -16,7 +17,8 @@ export interface CandidateQuestion {
   readonly keyMax: bigint | null;
   /** Candidates that stand behind it alone: the last of the answer to the same question before. */
   readonly behind: TraceKey | null;
-  readonly resourceKeys: ReadonlySet<string> | null;
+  /** Of the spans in its range. */
+  readonly resources: KnownResources | null;
   readonly countMax: number;
   readonly timeoutMs: number;
 }
@@ -88,8 +90,8 @@ export async function findCandidates(
   return { candidates, scan };
 }
 
-function compileFilters({ plan, resourceKeys }: CandidateQuestion): CompiledQuery[] {
-  const options = { traceScope: IS_AROUND, ...(resourceKeys === null ? {} : { resourceKeys }) };
+function compileFilters({ plan, resources }: CandidateQuestion): CompiledQuery[] {
+  const options = { traceScope: IS_AROUND, resources };
   return plan.filters.map((query, at) => compileQuery(query, { ...options, prefix: `f${at}x` }));
 }
 

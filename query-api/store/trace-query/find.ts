@@ -6,6 +6,7 @@
  * best matched span puts it; a candidate stands where its best possible span does, which is never worse. So what is found is certain
  * as soon as it is better than the last candidate looked at.
  */
+import type { KnownResources } from "../../search/compile-attribute.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { NANO_PER_SECOND, unixNano } from "@callchain/schemas/span/time.ts";
 import { evaluateTrace, type SpanGroup } from "../../search/evaluate.ts";
@@ -21,7 +22,8 @@ export interface QuerySearch {
   readonly sort: TraceSort;
   readonly wanted: number;
   readonly after: TraceKey | null;
-  readonly resourceKeys: ReadonlySet<string> | null;
+  /** Of the spans in its range. */
+  readonly resources: KnownResources | null;
 }
 
 export interface FoundTrace extends TraceKey {
@@ -162,14 +164,14 @@ class Search {
   async #evaluateBatch(batch: readonly Candidate[]): Promise<number> {
     const from = batch.reduce((least, { fromNano }) => (fromNano < least ? fromNano : least), batch[0]?.fromNano ?? 0n);
     const to = batch.reduce((most, { toNano }) => (toNano > most ? toNano : most), 0n) + 1n;
-    const { plan, range, resourceKeys } = this.#search;
+    const { plan, range, resources } = this.#search;
     const answer = await readTraceSpans(
       {
         plan,
         traceIds: batch.map(({ traceId }) => traceId),
         range: this.#near({ from: unixNano(from), to: unixNano(to) }),
         scope: range,
-        resourceKeys,
+        resources,
         timeoutMs: Math.max(1_000, this.#timeLeftMs()),
       },
       this.#asking,

@@ -18,7 +18,7 @@ it("the statement that reads spans has the same text whatever the names and valu
       traceIds: ["0".repeat(31) + "1"],
       range,
       scope: range,
-      resourceKeys: null,
+      resources: null,
       timeoutMs: 1_000,
     }).sql;
   };

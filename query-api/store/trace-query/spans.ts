@@ -1,4 +1,5 @@
 /** The spans of candidate traces as a TraceQL query sees them: ids, call tree, which conditions hold, and the fields it asks for. */
+import type { KnownResources } from "../../search/compile-attribute.ts";
 import { joinParents } from "../../analysis/parents.ts";
 import type { SpanColumns } from "../../analysis/columns.ts";
 import { formatId, readIds, type IdColumn } from "../../analysis/ids.ts";
@@ -23,7 +24,8 @@ export interface SpanQuestion {
   readonly range: TimeRange;
   /** Where what is asked of a trace as a whole holds. */
   readonly scope: TimeRange;
-  readonly resourceKeys: ReadonlySet<string> | null;
+  /** Of the spans in its range. */
+  readonly resources: KnownResources | null;
   readonly timeoutMs: number;
 }
 
@@ -69,12 +71,12 @@ export async function readTraceSpans(question: SpanQuestion, { database, signal 
 }
 
 /** Copies of a span, equal in every column, come once; the rows of a trace in the order that the call tree is built from. */
-export function buildStatement({ plan, traceIds, range, scope, resourceKeys }: SpanQuestion): {
+export function buildStatement({ plan, traceIds, range, scope, resources }: SpanQuestion): {
   sql: string;
   params: Record<string, unknown>;
 } {
   const ids = traceIds.map(traceIdSql).join(", ");
-  const options = { traceScope: `${IN_RANGE} AND trace_id IN (${ids})`, ...(resourceKeys === null ? {} : { resourceKeys }) };
+  const options = { traceScope: `${IN_RANGE} AND trace_id IN (${ids})`, resources };
   const filters = plan.filters.map((query, at) => compileQuery(query, { ...options, prefix: `f${at}x` }));
   const bindings = new Bindings("v");
   const bits = filters.map(({ where }, at) => `if(${where}, ${2 ** at}, 0)`);

@@ -1,0 +1,73 @@
+/** Which resources the spans of a range have, from their rollup: by far fewer rows than the spans. */
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import { positionsFrom } from "@callchain/schemas/clickhouse/log-positions.ts";
+import { HOUR_TIER } from "@callchain/schemas/clickhouse/rollups.ts";
+import { NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
+import { RESOURCE_COUNT_MAX, type KnownResources } from "../search/compile-attribute.ts";
+import { asksForAnyScope, asksForResources } from "../search/compile.ts";
+import type { Query } from "../search/query.ts";
+import type { Asking, TimeRange } from "./range.ts";
+
+const TIMEOUT_MS = 8_000;
+const HOUR_NANO = 3_600n * NANO_PER_SECOND;
+
+export interface FoundResources {
+  /** null: the queries ask for no attributes of resources. */
+  readonly resources: KnownResources | null;
+  readonly scans: readonly ScanFigures[];
+}
+
+/** Of the spans in the range, and perhaps others of the hours that it touches. Their keys only where the queries need them. */
+export async function findResources(queries: readonly Query[], range: TimeRange, asking: Asking): Promise<FoundResources> {
+  if (!queries.some(asksForResources)) return { resources: null, scans: [] };
+  const found = await locateResources(range, asking);
+  if (!queries.some(asksForAnyScope)) return { resources: { source: found.source, keys: null }, scans: [found.scan] };
+  const { rows, scan } = await asking.database.query<{ key: string }>(
+    `SELECT DISTINCT arrayJoin(JSONExtractKeys(resource)) AS key
+     FROM (SELECT DISTINCT resource FROM (${found.source}) LIMIT ${RESOURCE_COUNT_MAX})`,
+    { signal: asking.signal, timeoutMs: TIMEOUT_MS },
+  );
+  return { resources: { source: found.source, keys: new Set(rows.map(({ key }) => key)) }, scans: [found.scan, scan] };
+}
+
+/** A SELECT of `resource`: what the rollup counts in these hours, and the spans behind that. */
+async function locateResources(range: TimeRange, asking: Asking): Promise<{ source: string; scan: ScanFigures }> {
+  const { tail, scan } = await readTail(asking);
+  const source = `SELECT resource FROM resource_rollups WHERE ${isInHours(range.from / HOUR_NANO, range.to / HOUR_NANO + 1n)}
+     UNION ALL SELECT resource FROM spans WHERE ${isWithin(range.from, range.to)} AND ${tail}`;
+  return { source, scan };
+}
+
+/** A SELECT of `resource` and `spans`, how many in the range have it; a resource may come several times. */
+export async function locateResourceCounts(
+  { from, to }: TimeRange,
+  asking: Asking,
+): Promise<{ source: string; scans: readonly ScanFigures[] }> {
+  const [first, end] = [(from + HOUR_NANO - 1n) / HOUR_NANO, to / HOUR_NANO];
+  const raw = (where: string): string => `SELECT resource, count() AS spans FROM spans WHERE ${where} GROUP BY resource`;
+  if (end <= first) return { source: raw(isWithin(from, to)), scans: [] };
+  const { tail, scan } = await readTail(asking);
+  const counted = [first * HOUR_NANO, end * HOUR_NANO] as const;
+  const source = [
+    `SELECT resource, sum(resource_rollups.spans) AS spans FROM resource_rollups WHERE ${isInHours(first, end)} GROUP BY resource`,
+    raw(`${isWithin(...counted)} AND ${tail}`),
+    raw(`(${isWithin(from, counted[0])} OR ${isWithin(counted[1], to)})`),
+  ].join(" UNION ALL ");
+  return { source, scans: [scan] };
+}
+
+/** The spans that the rollup has not counted yet. */
+async function readTail({ database, signal }: Asking): Promise<{ tail: string; scan: ScanFigures }> {
+  const { rows, scan } = await database.query<{ log_partition: number; next: string }>(
+    "SELECT log_partition, max(log_next) AS next FROM resource_rollups WHERE tier = 0 GROUP BY log_partition",
+    { signal, timeoutMs: TIMEOUT_MS },
+  );
+  return { tail: positionsFrom(new Map(rows.map(({ log_partition: partition, next }) => [partition, BigInt(next)]))), scan };
+}
+
+/** Of the rollup: hours since 1970, `end` not included. */
+const isInHours = (first: bigint, end: bigint): string =>
+  `tier = ${HOUR_TIER} AND minute >= ${first * BigInt(HOUR_TIER)} AND minute < ${end * BigInt(HOUR_TIER)}`;
+
+const isWithin = (from: bigint, to: bigint): string =>
+  `start >= fromUnixTimestamp64Nano(${from}) AND start < fromUnixTimestamp64Nano(${to})`;
