@@ -15,7 +15,7 @@ import { compileGroupField, type GroupField } from "./group-by.ts";
 import { IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
 
 /** Spans looked at for span attributes. */
-const SAMPLE_SPAN_COUNT = 200_000;
+const SAMPLE_SPAN_COUNT = 100_000;
 
 const MAPS = [
   ["attr_word", "string"],
@@ -32,12 +32,15 @@ export interface AttributeQuestion {
   readonly limit: number;
 }
 
+const hasPrefix = (text: string): string => `startsWithCaseInsensitiveUTF8(${text}, {prefix:String})`;
+
 /** The part of the range that holds its newest spans, about SAMPLE_SPAN_COUNT of them. */
 async function narrowToNewest(range: TimeRange, spanCount: number, { database, signal }: Asking): Promise<TimeRange> {
   if (spanCount <= SAMPLE_SPAN_COUNT) return range;
   const { rows } = await database.query<{ since: string }>(
     `SELECT toString(toUnixTimestamp64Nano(start)) AS since FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT 1 OFFSET ${SAMPLE_SPAN_COUNT - 1}`,
-    { params: rangeParams(range), signal },
+    // Parts that lie wholly before are not opened.
+    { params: rangeParams(range), signal, settings: { read_in_order_use_virtual_row: 1 } },
   );
   const since = rows[0]?.since;
   return since === undefined ? range : { from: unixNano(BigInt(since)), to: range.to };
@@ -72,7 +75,7 @@ async function listSpanKeys(question: AttributeQuestion, { database, signal }: A
         `SELECT toString(arrayJoin(found)) AS key, '${type}' AS type, count() AS spans
          FROM (SELECT ${map}.keys AS found FROM spans WHERE ${IN_RANGE}) GROUP BY key`,
     ).join(" UNION ALL ")})
-     WHERE startsWith(lowerUTF8(key), lowerUTF8({prefix:String})) GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
+     WHERE ${hasPrefix("key")} GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
     { params: { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 }, signal },
   );
   return { rows, scans: [scan] };
@@ -84,7 +87,7 @@ async function listResourceKeys(question: AttributeQuestion, asking: Asking): Pr
     `SELECT if(startsWith(member, '$$'), substring(member, 2), member) AS key, ${JSON_TYPE("resource", "member")} AS type, sum(spans) AS spans
      FROM (SELECT toString(resource) AS resource, sum(spans) AS spans FROM (${source}) GROUP BY resource LIMIT ${RESOURCE_COUNT_MAX})
      ARRAY JOIN arrayDistinct(JSONExtractKeys(resource)) AS member
-     WHERE (NOT startsWith(member, '$') OR startsWith(member, '$$')) AND startsWith(lowerUTF8(key), lowerUTF8({prefix:String}))
+     WHERE (NOT startsWith(member, '$') OR startsWith(member, '$$')) AND ${hasPrefix("key")}
      GROUP BY key, type ORDER BY spans DESC, key, type LIMIT {limit:UInt32}`,
     { params: { prefix: question.prefix, limit: question.limit + 1 }, signal: asking.signal },
   );
@@ -125,8 +128,7 @@ interface ValueRow {
 
 type Found = Promise<Listed<ValueRow>>;
 
-const MOST_FREQUENT = `WHERE startsWith(lowerUTF8(value), lowerUTF8({prefix:String}))
-  GROUP BY value, type ORDER BY spans DESC, value, type LIMIT {limit:UInt32}`;
+const MOST_FREQUENT = `GROUP BY value, type ORDER BY spans DESC, value, type LIMIT {limit:UInt32}`;
 
 function valueParams(question: AttributeQuestion): Record<string, unknown> {
   return { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 };
@@ -134,18 +136,17 @@ function valueParams(question: AttributeQuestion): Record<string, unknown> {
 
 async function listSpanValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
   const maps = MAPS.filter(([map, type]) => type !== "string" || names.some((name) => textMapOf(name) === map));
-  const values = maps.map(
-    ([map, type]) =>
-      `SELECT toString(${map}.values[indexOf(${map}.keys, arrayFirst(name -> has(${map}.keys, name), {names:Array(String)}))]) AS value,
-         '${type}' AS type, count() AS spans
-       FROM spans WHERE ${IN_RANGE} AND hasAny(${map}.keys, {names:Array(LowCardinality(String))}) GROUP BY value`,
-  );
+  const bindings = new Bindings("n");
+  const bound = names.map((name) => bindings.bind("String", name));
+  const values = maps.map(([map, type]) => {
+    const first = bound.map((name) => `has(${map}.keys, ${name}), toString(${map}.values[indexOf(${map}.keys, ${name})])`);
+    const isThere = bound.map((name) => `has(${map}.keys, ${name})`).join(" OR ");
+    return `SELECT multiIf(${first.join(", ")}, '') AS value, '${type}' AS type, count() AS spans
+       FROM spans WHERE ${IN_RANGE} AND (${isThere}) AND ${hasPrefix("value")} GROUP BY value`;
+  });
   const { rows, scan } = await database.query<ValueRow>(
     `SELECT value, type, sum(spans) AS spans FROM (${values.join(" UNION ALL ")}) ${MOST_FREQUENT}`,
-    {
-      params: { ...valueParams(question), names },
-      signal,
-    },
+    { params: { ...valueParams(question), ...bindings.params }, signal },
   );
   return { rows, scans: [scan] };
 }
@@ -157,7 +158,7 @@ async function listResourceValues(names: readonly string[], question: AttributeQ
        ${JSON_TYPE("resource", "member")} AS type, sum(spans) AS spans
      FROM (SELECT resource, spans, arrayFirst(name -> JSONHas(resource, name), {names:Array(String)}) AS member
            FROM (SELECT toString(resource) AS resource, sum(spans) AS spans FROM (${source}) GROUP BY resource LIMIT ${RESOURCE_COUNT_MAX}))
-     ${MOST_FREQUENT.replace("WHERE", "WHERE member != '' AND")}`,
+     WHERE member != '' AND ${hasPrefix("value")} ${MOST_FREQUENT}`,
     { params: { ...valueParams(question), names: names.map(canonicalKey) }, signal: asking.signal },
   );
   return { rows, scans: [...scans, scan] };
@@ -167,7 +168,7 @@ async function listFieldValues(field: GroupField, question: AttributeQuestion, {
   const bindings = new Bindings("g");
   const { rows, scan } = await database.query<ValueRow>(
     `SELECT assumeNotNull(${compileGroupField(field, bindings)}) AS value, 'string' AS type, count() AS spans
-     FROM spans WHERE ${IN_RANGE} AND startsWith(lowerUTF8(value), lowerUTF8({prefix:String}))
+     FROM spans WHERE ${IN_RANGE} AND ${hasPrefix("value")}
      GROUP BY value ORDER BY spans DESC, value LIMIT {limit:UInt32}`,
     { params: { ...valueParams(question), ...bindings.params }, signal },
   );
@@ -192,11 +193,15 @@ export async function listAttributeValues(
     found.push(await listFieldValues(field, question, asking));
   } else {
     const names = attributeNames(field.key);
-    if (isSampled) {
+    const inSpans = async (): Found => {
       const newest = await narrowToNewest(question.range, counted.count, asking);
-      found.push(await listSpanValues(names, { ...question, range: newest }, asking));
-    }
-    if (field.scope !== "span") found.push(await listResourceValues(names, question, asking));
+      return await listSpanValues(names, { ...question, range: newest }, asking);
+    };
+    const places = [
+      ...(isSampled ? [inSpans()] : []),
+      ...(field.scope === "span" ? [] : [listResourceValues(names, question, asking)]),
+    ];
+    found.push(...(await Promise.all(places)));
   }
   const counts = new Map<string, { value: string; type: AttributeType; spanCount: number }>();
   for (const { value, type, spans } of found.flatMap(({ rows }) => rows)) {
