@@ -70,6 +70,81 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
   return { found: mergePoints(parts), scans: ask.scans };
 }
 
+/** A group's spans: those through which work enters a service with their durations, and the others. Neither has examples. */
+export interface EntryFigures {
+  readonly by: string | null;
+  readonly isEntry: boolean;
+  readonly figures: SpanFigures;
+}
+
+/** Each group's entry spans, with their durations, and its other spans, without. Of several with the same `by` and `isEntry` all count. */
+export async function countEntries(
+  selection: Pick<Selection, "range" | "query" | "by">,
+  asking: Asking,
+): Promise<Counted<EntryFigures>> {
+  const whole = { ...selection, stepNano: null, isEntry: false, groups: null };
+  const { compiled, rollup, raw, params, scans } = await compileSelection(whole, asking);
+  const ask = asker(asking, params, scans);
+  const found: EntryFigures[] = [];
+  let tail = "1";
+  if (rollup !== null) {
+    const rows = await ask<EntryRow & MarkColumns>(
+      `SELECT isMark, log_partition, max(next) AS next, ${ENTRY_COLUMNS}
+       FROM (
+         SELECT tier = 0 AS isMark, log_partition, ${compiled.by} AS by, isEntry, if(isEntry, fine, 0) AS bucket, max(log_next) AS next,
+           sum(if(isEntry, bucketSpans, spans)) AS n, sumIf(if(isEntry, bucketSpans, spans), status = 2) AS e,
+           min(min_nano) AS lo, max(max_nano) AS hi, max(last_nano) AS last
+         FROM (SELECT tier, log_partition, log_next, service, kind, status, spans, min_nano, max_nano, last_nano, durations,
+                 (kind IN (2, 5) OR is_root) AND tier != 0 AS isEntry
+               FROM span_rollups WHERE tier = 0 OR (${rollup.where}))
+         LEFT ARRAY JOIN if(isEntry, durations.1, []) AS fine, if(isEntry, durations.2, []) AS bucketSpans
+         GROUP BY isMark, log_partition, by, isEntry, bucket
+       )
+       GROUP BY isMark, log_partition, by, isEntry`,
+    );
+    tail = tailOf(rows);
+    found.push(...rows.filter((row) => row.isMark === 0).map(readEntries));
+  }
+  const rows = await ask<EntryRow>(
+    `SELECT ${ENTRY_COLUMNS}
+     FROM (
+       SELECT ${compiled.by} AS by, ${IS_ENTRY} AS isEntry, if(isEntry, ${durationBucketSql()}, 0) AS bucket, count() AS n,
+         countIf(status = 2) AS e, min(duration_nano) AS lo, max(duration_nano) AS hi, toUnixTimestamp64Nano(max(start)) AS last
+       FROM ${raw.source(tail)} GROUP BY by, isEntry, bucket
+     )
+     GROUP BY by, isEntry`,
+  );
+  return { found: [...found, ...rows.map(readEntries)], scans: ask.scans };
+}
+
+const ENTRY_COLUMNS = `by, isEntry, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(n) AS counts,
+  min(lo) AS minNano, max(hi) AS maxNano, max(last) AS lastNano`;
+
+interface EntryRow {
+  readonly by: string | null;
+  readonly isEntry: number;
+  readonly calls: string;
+  readonly errors: string;
+  readonly buckets: readonly number[];
+  readonly counts: readonly string[];
+  readonly minNano: string;
+  readonly maxNano: string;
+  readonly lastNano: string;
+}
+
+function readEntries(row: EntryRow): EntryFigures {
+  const figures = new SpanFigures();
+  figures.count = Number(row.calls);
+  figures.errorCount = Number(row.errors);
+  figures.lastNano = BigInt(row.lastNano);
+  const isEntry = row.isEntry === 1;
+  if (isEntry) {
+    figures.durations.add(row.buckets, row.counts.map(Number));
+    figures.durations.bound(Number(row.minNano), Number(row.maxNano));
+  }
+  return { by: row.by, isEntry, figures };
+}
+
 /** Counts and the last start only. Of groups without number, the `groupCountMax` largest at least. */
 export function countCalls(selection: Selection, groupCountMax: number, asking: Asking): Promise<Counted<PointFigures>> {
   return countSpanCalls(selection, groupCountMax, NO_ROOTS, asking);

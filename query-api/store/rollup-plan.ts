@@ -4,7 +4,7 @@
  *   range        |---:--------:=================:--------:---|
  *   read from     raw  minutes   hours (or 5 min)  minutes  raw      and everywhere: spans behind the counted ends, from the raw
  */
-import { EVERYTHING_TIER, HOUR_TIER } from "@callchain/schemas/clickhouse/rollups.ts";
+import { EVERYTHING_TIERS, SERVICE_TIERS } from "@callchain/schemas/clickhouse/rollups.ts";
 import { NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
 import { isServiceName } from "../search/compile-attribute.ts";
 import type { Expression, Field, Query } from "../search/query.ts";
@@ -27,11 +27,11 @@ export interface RollupPlan {
 export function planRollup(range: TimeRange, stepNano: bigint | null, query: Query, by: GroupField | null): RollupPlan | null {
   const fields = [...fieldsOf(query.expression), ...(by === null ? [] : [by])];
   if (!fields.every(isCounted) || (stepNano !== null && stepNano % MINUTE_NANO !== 0n)) return null;
-  const first = (range.from + MINUTE_NANO - 1n) / MINUTE_NANO;
-  const end = range.to / MINUTE_NANO;
-  if (end - first < MINUTES_MIN) return null;
-  const tier = fields.some((field) => field.kind === "attribute") ? HOUR_TIER : EVERYTHING_TIER;
-  return { fromNano: first * MINUTE_NANO, toNano: end * MINUTE_NANO, tiers: chooseTiers(first, end, BigInt(tier), stepNano) };
+  const tiers = fields.some((field) => field.kind === "attribute") ? SERVICE_TIERS : EVERYTHING_TIERS;
+  return planMinutes(
+    range,
+    tiers.filter((tier) => stepNano === null || stepNano % (BigInt(tier) * MINUTE_NANO) === 0n),
+  );
 }
 
 /** The whole minutes of the range, each in the longest stretch of `tiers` (minutes, shortest first) that lies within; null: there are too few. */
@@ -55,18 +55,6 @@ function coverWith(first: bigint, end: bigint, tiers: readonly bigint[]): string
     `(tier = ${tier} AND minute >= ${from} AND minute < ${to})`,
     ...coverWith(to, end, shorter),
   ];
-}
-
-function chooseTiers(first: bigint, end: bigint, tier: bigint, stepNano: bigint | null): string {
-  const covers = (minutes: bigint, from: bigint, to: bigint): string[] =>
-    from < to ? [`tier = ${minutes} AND minute >= ${from} AND minute < ${to}`] : [];
-  const from = ((first + tier - 1n) / tier) * tier;
-  const to = (end / tier) * tier;
-  const isCoarse = from < to && (stepNano === null || stepNano % (tier * MINUTE_NANO) === 0n);
-  const parts = isCoarse
-    ? [...covers(1n, first, from), ...covers(tier, from, to), ...covers(1n, to, end)]
-    : covers(1n, first, end);
-  return `(${parts.map((part) => `(${part})`).join(" OR ")})`;
 }
 
 /** The rollups tell spans apart by it, in columns of the same names as those of the spans. */

@@ -6,10 +6,10 @@ import { Failure } from "@callchain/schemas/span/errors.ts";
 import { SPAN_KINDS } from "@callchain/schemas/span/span.ts";
 import { NANO_PER_SECOND, unixNano } from "@callchain/schemas/span/time.ts";
 import { attribute, compare, type GroupField, type Query } from "../search/query.ts";
-import { countCalls, countDurations, type Counted } from "./count-spans.ts";
+import { countCalls, countEntries, type EntryFigures } from "./count-spans.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import type { PointFigures, SpanFigures } from "./span-figures.ts";
+import { SpanFigures } from "./span-figures.ts";
 import { countPoints } from "./steps.ts";
 
 const MINUTE_NANO = 60n * NANO_PER_SECOND;
@@ -42,14 +42,17 @@ async function readServices(
   query: Query,
   asking: Asking,
 ): Promise<{ all: Map<string, SpanFigures>; entry: Map<string, SpanFigures>; scans: readonly ScanFigures[] }> {
-  const selection = { range, stepNano: null, query, by: BY_SERVICE, isEntry: false, groups: null };
-  const [all, entry] = await Promise.all([
-    countCalls(selection, SERVICE_COUNT_MAX + 1, asking),
-    countDurations({ ...selection, isEntry: true }, asking),
-  ]);
-  const byService = ({ found }: Counted<PointFigures>): Map<string, SpanFigures> =>
-    new Map(found.map(({ by, figures }) => [by ?? "", figures]));
-  return { all: byService(all), entry: byService(entry), scans: [...all.scans, ...entry.scans] };
+  const { found, scans } = await countEntries({ range, query, by: BY_SERVICE }, asking);
+  const sum = (parts: readonly EntryFigures[]): Map<string, SpanFigures> => {
+    const sums = new Map<string, SpanFigures>();
+    for (const { by, figures } of parts) {
+      const sum = sums.get(by ?? "") ?? new SpanFigures();
+      sum.merge(figures);
+      sums.set(by ?? "", sum);
+    }
+    return sums;
+  };
+  return { all: sum(found), entry: sum(found.filter(({ isEntry }) => isEntry)), scans };
 }
 
 const EVERYTHING: Query = { expression: null };

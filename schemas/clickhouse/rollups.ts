@@ -14,10 +14,13 @@ import type { SpanDatabase } from "./database.ts";
 import { durationBucketSql } from "./duration-buckets.ts";
 import { ONE_PART } from "./insert-spans.ts";
 
-/** Minutes of a row with a service; of a row for all services together. */
 export const HOUR_TIER = 60;
-export const EVERYTHING_TIER = 5;
-const TIERS = `[1, ${EVERYTHING_TIER}, ${HOUR_TIER}]`;
+/** Minutes of a row for all services together. */
+const EVERYTHING_TIER = 5;
+/** Minutes of rows, shortest first: of each service, and of everything. A range of a day that does not begin at midnight holds no whole day, but two of eight hours. */
+export const SERVICE_TIERS: readonly number[] = [1, HOUR_TIER, 480];
+export const EVERYTHING_TIERS: readonly number[] = [1, EVERYTHING_TIER];
+const TIERS = `[${[...new Set([...SERVICE_TIERS, ...EVERYTHING_TIERS])].join(", ")}]`;
 
 /** A table of counts: where tier is 0 its rows say how far each log partition is counted. */
 export interface Rollup {
@@ -56,14 +59,14 @@ SELECT {day:Date} AS ingest_day, tier, service, minute, kind, status, is_root, t
   (${lastOfRuns("value")}, CAST(arrayPopFront(arrayDifference(arrayPushFront(${lastOfRuns("at")}, 0))), 'Array(UInt64)')) AS durations,
   length(sorted) AS spans, min_nano, max_nano, last_nano, slowest
 FROM (
-  SELECT toUInt8(arrayJoin(${TIERS})) AS tier, if(tier = ${EVERYTHING_TIER}, '', toString(ownService)) AS service,
+  SELECT toUInt16(arrayJoin(${TIERS})) AS tier, if(tier = ${EVERYTHING_TIER}, '', toString(ownService)) AS service,
     toUInt32(first - first % tier) AS minute, ownKind AS kind, ownStatus AS status, isRoot AS is_root,
     arraySort(groupArrayArray(all)) AS sorted, min(lo) AS min_nano, max(hi) AS max_nano, max(last) AS last_nano, argMaxState(slow, hi) AS slowest
   FROM (${BY_MINUTE})
   GROUP BY tier, service, minute, kind, status, is_root
 )
 UNION ALL
-SELECT {day:Date} AS ingest_day, toUInt8(0) AS tier, '' AS service, toUInt32(0) AS minute, toUInt8(0) AS kind, toUInt8(0) AS status,
+SELECT {day:Date} AS ingest_day, toUInt16(0) AS tier, '' AS service, toUInt32(0) AS minute, toUInt8(0) AS kind, toUInt8(0) AS status,
   toUInt8(0) AS is_root, {partition:UInt32} AS log_partition, {to:UInt64} AS log_next,
   (CAST([], 'Array(UInt16)'), CAST([], 'Array(UInt64)')) AS durations, toUInt64(0) AS spans, toUInt64(0) AS min_nano, toUInt64(0) AS max_nano,
   toInt64(0) AS last_nano, arrayReduce('argMaxState', [(toFixedString('', 16), toFixedString('', 8))], [toUInt64(0)]) AS slowest

@@ -118,7 +118,7 @@ async function sums(): Promise<{ counted: unknown; stored: unknown }> {
       UNION ALL SELECT 255 AS tier, toString(sum(spans)) AS n, toString(uniqExact(resource)) AS m FROM resource_rollups WHERE resource_rollups.tier > 0)
       ORDER BY tier`),
     stored: await ask(
-      `SELECT * FROM (SELECT arrayJoin([1, 5, 60]) AS tier, toString(count()) AS n, toString(count()) AS m FROM spans GROUP BY tier
+      `SELECT * FROM (SELECT arrayJoin([1, 5, 60, 480]) AS tier, toString(count()) AS n, toString(count()) AS m FROM spans GROUP BY tier
        UNION ALL SELECT 255 AS tier, toString(count()) AS n, toString(uniqExact(resource)) AS m FROM spans)
        ORDER BY tier`,
     ),
