@@ -42,18 +42,18 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
   const parts: PointFigures[] = [];
   let tail = "1";
   if (rollup !== null) {
-    const rows = await ask<DurationRow & MarkColumns>(
+    const counting = ask<DurationRow & MarkColumns>(
       `SELECT isMark, log_partition, max(next) AS next, ${DURATION_COLUMNS} FROM (${rollupBuckets(compiled, rollup, 0)}) GROUP BY isMark, log_partition, by, point`,
     );
-    tail = tailOf(rows);
-    parts.push(...rows.filter((row) => row.isMark === 0).map(readDurations));
-    const longest = await ask<LongestRow>(
+    const ranking = ask<LongestRow>(
       `SELECT ${compiled.by} AS by, ${rollup.point} AS point, min(min_nano) AS minNano, max(max_nano) AS maxNano,
          maxIf(max_nano, status = 2) AS maxErrorNano, ${hexIds("argMaxMerge(span_rollups.slowest)")} AS slowest,
          ${hexIds("argMaxMergeIf(span_rollups.slowest, status = 2)")} AS slowestError
        FROM span_rollups WHERE ${rollup.where} GROUP BY by, point`,
     );
-    parts.push(...longest.map(readLongest));
+    const [rows, longest] = await Promise.all([counting, ranking]);
+    tail = tailOf(rows);
+    parts.push(...rows.filter((row) => row.isMark === 0).map(readDurations), ...longest.map(readLongest));
   }
   const rows = await ask<DurationRow & LongestRow>(
     `SELECT ${DURATION_COLUMNS}, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,

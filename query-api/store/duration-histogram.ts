@@ -1,16 +1,19 @@
 /** Counts by duration bucket, merged from wherever they were counted, and the percentiles that follow from them. Pure. */
-import { durationBucketLowerNano } from "@callchain/schemas/clickhouse/duration-buckets.ts";
+import { DURATION_BUCKET_COUNT, durationBucketLowerNano } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 
 export class DurationHistogram {
-  readonly #counts = new Map<number, number>();
+  /** As they were added: a bucket may come several times. */
+  readonly #buckets: number[] = [];
+  readonly #counts: number[] = [];
   #total = 0;
   #minNano = Infinity;
   #maxNano = 0;
 
   add(buckets: readonly number[], counts: readonly number[]): void {
-    for (const [index, bucket] of buckets.entries()) {
+    for (let index = 0; index < buckets.length; index += 1) {
       const count = counts[index] ?? 0;
-      this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + count);
+      this.#buckets.push(buckets[index] ?? 0);
+      this.#counts.push(count);
       this.#total += count;
     }
   }
@@ -22,7 +25,7 @@ export class DurationHistogram {
   }
 
   merge(other: DurationHistogram): void {
-    this.add([...other.#counts.keys()], [...other.#counts.values()]);
+    this.add(other.#buckets, other.#counts);
     this.bound(other.#minNano, other.#maxNano);
   }
 
@@ -32,12 +35,34 @@ export class DurationHistogram {
    */
   percentiles(percentiles: readonly number[]): (number | null)[] {
     if (this.#total === 0) return percentiles.map(() => null);
-    const sorted = [...this.#counts].toSorted(([a], [b]) => a - b);
+    const sorted = sumByBucket(this.#buckets, this.#counts);
     return percentiles.map((percentile) => {
       const rank = Math.min(this.#total - 1, Math.floor((percentile / 100) * this.#total));
       return Math.round(Math.min(this.#maxNano, Math.max(this.#minNano, placeOf(rank, sorted))));
     });
   }
+}
+
+/** Sums while they are made, all zero in between. The longest duration of 64 bits is rounded up to the bucket behind the last. */
+const sums = new Float64Array(DURATION_BUCKET_COUNT + 1);
+
+/** Each bucket with its sum, in ascending order: several times as fast as a map that is sorted. */
+function sumByBucket(buckets: readonly number[], counts: readonly number[]): [bucket: number, count: number][] {
+  let first = sums.length;
+  let last = -1;
+  for (let index = 0; index < buckets.length; index += 1) {
+    const bucket = buckets[index] ?? 0;
+    sums[bucket] = (sums[bucket] ?? 0) + (counts[index] ?? 0);
+    if (bucket < first) first = bucket;
+    if (bucket > last) last = bucket;
+  }
+  const sorted: [bucket: number, count: number][] = [];
+  for (let bucket = first; bucket <= last; bucket += 1) {
+    const sum = sums[bucket] ?? 0;
+    if (sum !== 0) sorted.push([bucket, sum]);
+    sums[bucket] = 0;
+  }
+  return sorted;
 }
 
 function placeOf(rank: number, sorted: readonly (readonly [bucket: number, count: number])[]): number {
