@@ -12,7 +12,7 @@ import { textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { RESOURCE_COUNT_MAX } from "../search/compile-attribute.ts";
 import { locateResourceCounts } from "./resources.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
-import { IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { EARLY_STOP, IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
 
 /** Spans looked at for span attributes. */
 const SAMPLE_SPAN_COUNT = 100_000;
@@ -39,8 +39,7 @@ async function narrowToNewest(range: TimeRange, spanCount: number, { database, s
   if (spanCount <= SAMPLE_SPAN_COUNT) return range;
   const { rows } = await database.query<{ since: string }>(
     `SELECT toString(toUnixTimestamp64Nano(start)) AS since FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT 1 OFFSET ${SAMPLE_SPAN_COUNT - 1}`,
-    // Parts that lie wholly before are not opened.
-    { params: rangeParams(range), signal, settings: { read_in_order_use_virtual_row: 1 } },
+    { params: rangeParams(range), signal, settings: EARLY_STOP },
   );
   const since = rows[0]?.since;
   return since === undefined ? range : { from: unixNano(BigInt(since)), to: range.to };

@@ -20,7 +20,7 @@ import { askWithinLimits } from "./limits.ts";
 import { joinFixed, joinTexts, type TextColumn } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
-import { IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
+import { EARLY_STOP, IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
 import { findResources } from "./resources.ts";
 import { findByQuery } from "./trace-query/find.ts";
 
@@ -109,7 +109,7 @@ async function chooseBySpans(query: Query, { range, traceCountMax }: CohortQuest
     `SELECT count() AS n, min(nano) AS oldest, max(nano) AS newest
      FROM (SELECT toUnixTimestamp64Nano(start) AS nano FROM spans WHERE ${IN_RANGE} AND (${where})
            ORDER BY start DESC LIMIT 1 BY trace_id LIMIT ${traceCountMax})`,
-    { params: { ...params, ...rangeParams(range) }, signal: asking.signal, timeoutMs: FIND_TIMEOUT_MS },
+    { params: { ...params, ...rangeParams(range) }, signal: asking.signal, timeoutMs: FIND_TIMEOUT_MS, settings: EARLY_STOP },
   );
   const traceCount = Number(rows[0]?.n ?? 0);
   return {

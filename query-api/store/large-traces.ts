@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import type { TraceSummary } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
-import { INDEXES_FIRST, NO_PARENT, traceIdSql, type Asking } from "./range.ts";
+import { NO_PARENT, traceIdSql, type Asking } from "./range.ts";
 import { MATCHED_SPANS_MAX, NO_MATCH, type Match } from "./span-rows.ts";
 
 export const SUMMARY_TIMEOUT_MS = 10_000;
@@ -83,7 +83,7 @@ export async function findMatches(
   condition: Condition,
   { database, signal }: Asking,
 ): Promise<FoundMatches> {
-  const options = { params: condition.params, signal, timeoutMs: SUMMARY_TIMEOUT_MS, settings: INDEXES_FIRST };
+  const options = { params: condition.params, signal, timeoutMs: SUMMARY_TIMEOUT_MS };
   const { rows, scan } = await database.query<MatchRow>(matchesSql(ids, condition.sql), options);
   return { byId: new Map(rows.map((row) => [row.id, buildMatch(row)])), scans: [scan] };
 }
@@ -107,7 +107,7 @@ export async function summarizeLargeTraces(
   matches: ReadonlyMap<string, Match>,
   { database, signal }: Asking,
 ): Promise<{ summaries: TraceSummary[]; scan: ScanFigures }> {
-  const options = { signal, timeoutMs: SUMMARY_TIMEOUT_MS, settings: INDEXES_FIRST };
+  const options = { signal, timeoutMs: SUMMARY_TIMEOUT_MS };
   const { rows, scan } = await database.query<SummaryRow>(summarySql(ids), options);
   return { summaries: rows.map((row) => buildSummary(row, matches.get(row.id) ?? NO_MATCH)), scan };
 }

@@ -6,7 +6,7 @@ import { DETAIL_SQL } from "./call-details.ts";
 import { joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
-import { INDEXES_FIRST, spanIdSql, traceIdSql, type Asking } from "./range.ts";
+import { spanIdSql, traceIdSql, type Asking } from "./range.ts";
 import { readWayUp, WAY_UP_COUNT_MAX } from "./way-up.ts";
 
 /** Spans read of one trace; beyond it the earliest are read and the answer says so. */
@@ -71,7 +71,7 @@ async function readBlocks(
 ): Promise<FoundBlocks | null> {
   const startedMs = performance.now();
   // Held whole here anyway: the engine need not stream it.
-  const settings = { ...INDEXES_FIRST, optimize_read_in_order: 0, wait_end_of_query: 1 };
+  const settings = { optimize_read_in_order: 0, wait_end_of_query: 1 };
   const chunks: Uint8Array[] = [];
   for await (const chunk of await database.stream(sql, { signal, timeoutMs: TIMEOUT_MS, settings })) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
@@ -103,7 +103,7 @@ export async function readStatusMessages(id: TraceId, { database, signal }: Aski
   const { rows } = await database.query<{ span: string; message: string }>(
     `SELECT lower(hex(span_id)) AS span, substringUTF8(status_message, 1, ${MESSAGE_CHARS_MAX}) AS message
      FROM spans WHERE trace_id = ${traceIdSql(id)} AND status_message != '' LIMIT ${MESSAGE_COUNT_MAX}`,
-    { signal, timeoutMs: TIMEOUT_MS, settings: INDEXES_FIRST },
+    { signal, timeoutMs: TIMEOUT_MS },
   );
   return new Map(rows.map(({ span, message }) => [span, message]));
 }

@@ -5,7 +5,7 @@ import { parseCanonicalObject } from "@callchain/schemas/otlp/canonical-json.ts"
 import { buildKeyValueJson } from "@callchain/schemas/otlp/export.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
 import { UNIX_NANO_MAX, unixNano, type UnixNano } from "@callchain/schemas/span/time.ts";
-import { INDEXES_FIRST, IN_RANGE, buildScan, rangeParams, traceIdSql, type Asking } from "./range.ts";
+import { IN_RANGE, buildScan, rangeParams, traceIdSql, type Asking } from "./range.ts";
 import { SPAN_FACTS_SQL, buildSpanFacts, type SpanFactsRow } from "./span-rows.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -42,7 +42,7 @@ export async function getTraceLinks(question: LinksQuestion, asking: Asking): Pr
   const startedMs = performance.now();
   const { traceId } = question;
   const { database, signal } = asking;
-  const options = { signal, timeoutMs: TIMEOUT_MS, settings: INDEXES_FIRST };
+  const options = { signal, timeoutMs: TIMEOUT_MS };
   const extent = await database.query<{ n: string; first: string; last: string }>(
     `SELECT count() AS n, min(toUnixTimestamp64Nano(start)) AS first, max(toUnixTimestamp64Nano(start) + duration_nano) AS last
      FROM spans WHERE trace_id = ${traceIdSql(traceId)}`,
@@ -100,7 +100,7 @@ async function readTargets(links: readonly LinkRow[], { database, signal }: Aski
     `SELECT ${END_SQL} FROM spans
      WHERE trace_id IN (${[...traces].join(", ")}) AND lower(hex(span_id)) IN (${[...spans].map((id) => `'${id}'`).join(", ")})
      ORDER BY start_nano DESC`,
-    { signal, timeoutMs: TIMEOUT_MS, settings: INDEXES_FIRST },
+    { signal, timeoutMs: TIMEOUT_MS },
   );
   return { byId: new Map(rows.map((row) => [`${row.trace} ${row.span}`, row])), scans: [scan] };
 }

@@ -2,7 +2,7 @@
 import { SPAN_SELECT, parseSpanRow } from "@callchain/schemas/clickhouse/rows.ts";
 import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
-import { INDEXES_FIRST, traceIdSql, type Asking } from "./range.ts";
+import { traceIdSql, type Asking } from "./range.ts";
 
 const TIMEOUT_MS = 30_000;
 /** Spans held as objects at a time. */
@@ -12,7 +12,7 @@ const BATCH_SPAN_COUNT = 2_000;
 const WITHOUT_COPIES =
   "LIMIT 1 BY spans.trace_id, spans.span_id, spans.parent_span_id, spans.start, spans.duration_nano, spans.name, spans.kind, spans.status, cityHash64(spans.attr_word, spans.attr_string)";
 /** Numbers as texts where they could be rounded, see SPAN_SELECT. */
-const SETTINGS = { ...INDEXES_FIRST, optimize_read_in_order: 0, output_format_json_quote_64bit_integers: 1 };
+const SETTINGS = { optimize_read_in_order: 0, output_format_json_quote_64bit_integers: 1 };
 
 /** Two spans of one call may share their id and even their start. */
 const ORDER = "ORDER BY spans.trace_id, spans.start, spans.span_id, spans.kind, spans.name, spans.duration_nano";

@@ -6,7 +6,7 @@ import type { TraceSummary } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { CompiledQuery } from "../search/compile.ts";
 import { SUMMARY_TIMEOUT_MS, findMatches, summarizeLargeTraces, type Condition, type FoundMatches } from "./large-traces.ts";
-import { INDEXES_FIRST, IN_RANGE, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
+import { IN_RANGE, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
 import {
   NO_MATCH,
   SPAN_ROW_SQL,
@@ -100,7 +100,6 @@ async function readSpans(
       params: condition?.params ?? {},
       signal,
       timeoutMs: SUMMARY_TIMEOUT_MS,
-      settings: INDEXES_FIRST,
     },
   );
 }

@@ -12,7 +12,7 @@ import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { findResources } from "./resources.ts";
-import { IN_RANGE, buildScan, isBeyondLimits, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { EARLY_STOP, IN_RANGE, buildScan, isBeyondLimits, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { SPAN_KEY_SQL, spanKeyOf, type SpanKeyRow } from "./span-rows.ts";
 import { compareKeys, type TraceKey, type TraceSort } from "./trace-keys.ts";
 import { findByQuery } from "./trace-query/find.ts";
@@ -33,8 +33,6 @@ export interface TracePage extends Omit<TraceSearchAnswer, "nextCursor"> {
   readonly last: TraceKey | null;
 }
 
-/** Parts that lie wholly behind the answer are not opened. */
-const EARLY_STOP = { read_in_order_use_virtual_row: 1 };
 const FIND_TIMEOUT_MS = 8_000;
 const SECOND_LOOK_TIMEOUT_MS = 4_000;
 /** Spans asked for per trace wanted before the exact, dearer statement takes over. Newest first, most of a trace's spans come together. */

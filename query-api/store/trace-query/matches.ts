@@ -4,16 +4,7 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { Bindings } from "../../search/bindings.ts";
 import type { Plan } from "../../search/plan.ts";
 import { formatField, type Field } from "../../search/query.ts";
-import {
-  INDEXES_FIRST,
-  IN_RANGE,
-  instantSql,
-  rangeParams,
-  spanIdSql,
-  traceIdSql,
-  type Asking,
-  type TimeRange,
-} from "../range.ts";
+import { IN_RANGE, instantSql, rangeParams, spanIdSql, traceIdSql, type Asking, type TimeRange } from "../range.ts";
 import { compileShownField, joinShownFields } from "../shown-fields.ts";
 import { SPAN_ROW_SQL, buildMatchedSpan, spanKeyOf, type Match, type SpanRow } from "../span-rows.ts";
 import type { FoundGroup, FoundTrace } from "./find.ts";
@@ -105,7 +96,6 @@ async function readShownSpans(
       },
       signal,
       timeoutMs: TIMEOUT_MS,
-      settings: INDEXES_FIRST,
     },
   );
 }

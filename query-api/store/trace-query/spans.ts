@@ -10,7 +10,7 @@ import type { TraceSpans } from "../../search/evaluate.ts";
 import type { Plan } from "../../search/plan.ts";
 import { compileGroupField } from "../group-by.ts";
 import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
-import { INDEXES_FIRST, IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
+import { IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
 import { joinFixed, joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 
 /** Rows of one statement: about 100 bytes each. */
@@ -55,7 +55,7 @@ export interface SpanAnswer {
 export async function readTraceSpans(question: SpanQuestion, { database, signal }: Asking): Promise<SpanAnswer> {
   const startedMs = performance.now();
   const { sql, params } = buildStatement(question);
-  const settings = { ...INDEXES_FIRST, optimize_read_in_order: 0, wait_end_of_query: 1 };
+  const settings = { optimize_read_in_order: 0, wait_end_of_query: 1 };
   const chunks: Uint8Array[] = [];
   const stream = await database.stream(sql, { params, signal, settings, timeoutMs: question.timeoutMs });
   for await (const chunk of stream) chunks.push(chunk);
