@@ -14,7 +14,7 @@ ALTER TABLE spans ADD COLUMN IF NOT EXISTS attr_word Map(LowCardinality(String),
     'messaging.kafka.consumer.group', 'messaging.consumer_group', 'graphql.operation.name', 'graphql.operation.type', 'faas.trigger',
     'faas.invoked_name', 'feature_flag.key', 'code.function.name', 'code.function', 'code.namespace', 'code.file.path', 'code.filepath',
     'thread.name', 'error.type', 'exception.type', 'component', 'span.kind', 'otel.status_code'), attr_string) AFTER scope;
-ALTER TABLE spans ADD INDEX IF NOT EXISTS attr_word_bloom mapValues(attr_word) TYPE bloom_filter(0.01) GRANULARITY 1 AFTER attr_string_bloom;
+ALTER TABLE spans ADD INDEX IF NOT EXISTS attr_word_bloom mapValues(attr_word) TYPE bloom_filter(0.01) GRANULARITY 1;
 -- What is left is read one granule for each span that is found, and hardly compresses better with ZSTD: DECISIONS.md.
 ALTER TABLE spans MODIFY COLUMN attr_string CODEC(LZ4);
 ALTER TABLE spans UPDATE
