@@ -1,6 +1,12 @@
 /** Counts by duration bucket, merged from wherever they were counted, and the percentiles that follow from them. Pure. */
 import { DURATION_BUCKET_COUNT, durationBucketLowerNano } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 
+/** How many are in each of these buckets; a bucket may come several times. */
+export interface BucketCounts {
+  readonly buckets: ArrayLike<number>;
+  readonly counts: ArrayLike<number>;
+}
+
 export class DurationHistogram {
   /** As they were added: a bucket may come several times. */
   readonly #buckets: number[] = [];
@@ -35,7 +41,7 @@ export class DurationHistogram {
    */
   percentiles(percentiles: readonly number[]): (number | null)[] {
     if (this.#total === 0) return percentiles.map(() => null);
-    const sorted = sumByBucket(this.#buckets, this.#counts);
+    const sorted = sumByBucket([{ buckets: this.#buckets, counts: this.#counts }]);
     return percentiles.map((percentile) => {
       const rank = Math.min(this.#total - 1, Math.floor((percentile / 100) * this.#total));
       return Math.round(Math.min(this.#maxNano, Math.max(this.#minNano, placeOf(rank, sorted))));
@@ -47,14 +53,16 @@ export class DurationHistogram {
 const sums = new Float64Array(DURATION_BUCKET_COUNT + 1);
 
 /** Each bucket with its sum, in ascending order: several times as fast as a map that is sorted. */
-function sumByBucket(buckets: readonly number[], counts: readonly number[]): [bucket: number, count: number][] {
+export function sumByBucket(parts: readonly BucketCounts[]): [bucket: number, count: number][] {
   let first = sums.length;
   let last = -1;
-  for (let index = 0; index < buckets.length; index += 1) {
-    const bucket = buckets[index] ?? 0;
-    sums[bucket] = (sums[bucket] ?? 0) + (counts[index] ?? 0);
-    if (bucket < first) first = bucket;
-    if (bucket > last) last = bucket;
+  for (const { buckets, counts } of parts) {
+    for (let index = 0; index < buckets.length; index += 1) {
+      const bucket = buckets[index] ?? 0;
+      sums[bucket] = (sums[bucket] ?? 0) + (counts[index] ?? 0);
+      if (bucket < first) first = bucket;
+      if (bucket > last) last = bucket;
+    }
   }
   const sorted: [bucket: number, count: number][] = [];
   for (let bucket = first; bucket <= last; bucket += 1) {
@@ -65,7 +73,8 @@ function sumByBucket(buckets: readonly number[], counts: readonly number[]): [bu
   return sorted;
 }
 
-function placeOf(rank: number, sorted: readonly (readonly [bucket: number, count: number])[]): number {
+/** The duration at this rank, counted from 0, of the sorted ones, in nanoseconds. */
+export function placeOf(rank: number, sorted: readonly (readonly [bucket: number, count: number])[]): number {
   let before = 0;
   for (const [bucket, count] of sorted) {
     if (rank < before + count) return placeInBucket(bucket, rank - before, count);
@@ -75,7 +84,7 @@ function placeOf(rank: number, sorted: readonly (readonly [bucket: number, count
 }
 
 /** Where the duration of this rank is among the `count` ones of a bucket, in nanoseconds: they lie evenly in it. */
-export function placeInBucket(bucket: number, rank: number, count: number): number {
+function placeInBucket(bucket: number, rank: number, count: number): number {
   const lower = durationBucketLowerNano(bucket);
   return lower + ((durationBucketLowerNano(bucket + 1) - lower) * (rank + 0.5)) / count;
 }

@@ -1,13 +1,6 @@
 /** What is known of the calls of an edge, from wherever they were counted. Pure. */
 import type { Edge, EdgeCounts, EdgeRole } from "@callchain/schemas/clickhouse/edges/edge-series.ts";
-import { DURATION_BUCKET_COUNT } from "@callchain/schemas/clickhouse/duration-buckets.ts";
-import { placeInBucket } from "../duration-histogram.ts";
-
-/** How many calls are in each of these buckets of duration. */
-export interface BucketCounts {
-  readonly buckets: ArrayLike<number>;
-  readonly counts: ArrayLike<number>;
-}
+import { placeOf, sumByBucket, type BucketCounts } from "../duration-histogram.ts";
 
 interface Example {
   readonly durationNano: number;
@@ -54,36 +47,15 @@ export class EdgeFigures {
 }
 
 const LEVELS = [0.5, 0.95, 0.99];
-/** Of one edge at a time: a new one for each costs more than all the rest. */
-const SUMS = new Float64Array(DURATION_BUCKET_COUNT);
 
 /**
  * p50, p95 and p99 in whole nanoseconds: of the duration at index floor(level * n) of the n sorted ones where its rank is in its bucket, though
  * that be beyond the longest call. Of what was taken back nobody knows whether it was the longest.
  */
 export function percentilesOf(durations: readonly BucketCounts[]): number[] {
-  let total = 0;
-  for (const { buckets, counts } of durations) {
-    for (let at = 0; at < buckets.length; at += 1) {
-      const bucket = buckets[at] ?? 0;
-      const count = counts[at] ?? 0;
-      SUMS[bucket] = (SUMS[bucket] ?? 0) + count;
-      total += count;
-    }
-  }
-  const places: number[] = [];
-  let before = 0;
-  for (let bucket = 0; bucket < SUMS.length && places.length < LEVELS.length; bucket += 1) {
-    const count = SUMS[bucket] ?? 0;
-    for (;;) {
-      const rank = Math.min(total - 1, Math.floor((LEVELS[places.length] ?? Infinity) * total));
-      if (places.length === LEVELS.length || rank >= before + count) break;
-      places.push(Math.round(placeInBucket(bucket, rank - before, count)));
-    }
-    before += count;
-  }
-  SUMS.fill(0);
-  return places;
+  const sorted = sumByBucket(durations);
+  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
+  return LEVELS.map((level) => Math.round(placeOf(Math.min(total - 1, Math.floor(level * total)), sorted)));
 }
 
 function slowerOf(a: Example | null, b: Example): Example {

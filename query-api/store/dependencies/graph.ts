@@ -1,6 +1,7 @@
 /** Edges by role, and the spans of services -> the service graph. Pure. */
 import type { DependencyEdge, DependencyNode } from "@callchain/schemas/api/catalog.ts";
-import { percentilesOf, type BucketCounts, type EdgeFigures } from "./edge-figures.ts";
+import type { BucketCounts } from "../duration-histogram.ts";
+import { percentilesOf, type EdgeFigures } from "./edge-figures.ts";
 
 export interface GraphRows {
   readonly services: readonly ServiceFigures[];
