@@ -51,6 +51,8 @@ const plainPair = fc.constantFrom(
   "name = event:name",
   "event:name > name",
   "name = .limit",
+  "span.http.method = .limit",
+  "name < .http.request.method",
   "link:spanID = span:parentID",
   "link:traceID != trace:id",
   "span:id > link:spanID",
@@ -75,6 +77,12 @@ const condition = fc.oneof(
     "duration > 4ms",
     ".size > 2",
     "span.size != nil",
+    'span.http.request.method = "GET"',
+    '.http.method != "GET"',
+    'span.http.method = ""',
+    'span.http.request.method =~ "G.*|a"',
+    '.http.method > "H"',
+    "span.http.method != nil && .http.request.method != 4",
     'name = "c" && status != error',
     "span:parentID = nil",
     "trace:complete",
@@ -117,7 +125,7 @@ const stage = fc
       "avg(duration) >= 4ms",
     ),
     fc.constantFrom("sum(duration) < 10ms", "sum(.size) > 3", "avg(span.size) < 2.5", "max(.size) = 4", "min(.size) >= -1"),
-    fc.constantFrom("by(resource.service.name)", "by(name, status)", "by(.size)", "select(.size, name)", "by(kind) | coalesce()"),
+    fc.constantFrom("by(resource.service.name)", "by(name, status)", "by(.size)", "by(.http.method)", "select(.size, name)", "by(kind) | coalesce()"),
   )
   .filter((text) => isReadable(() => parseTraceQuery(`{ } | ${text}`)));
 const { spanset } = fc.letrec<{ spanset: string }>((tie) => ({

@@ -32,6 +32,13 @@ const spanPlan = fc.record({
     fc.record({ name: fc.constantFrom("a", "b", "retry"), atMs: fc.integer({ min: -2, max: 12 }), limit: fc.option(number) }),
   ),
   link: fc.option(fc.record({ to: fc.nat({ max: 9 }), limit: fc.option(number) }), { freq: 2 }),
+  /** Of an attribute whose texts are stored apart, under its new name or its old one. */
+  method: fc.option(
+    fc.tuple(
+      fc.constantFrom("http.request.method", "http.method"),
+      fc.oneof(fc.constantFrom("GET", "PUT", "a", "").map(text), number),
+    ),
+  ),
   flags: fc.record({ cached: fc.option(fc.boolean()), wanted: fc.option(fc.boolean()) }),
 });
 
@@ -78,6 +85,7 @@ export function buildTraces(seed: number, from: number): Span[] {
         attributes: attributes({
           ...some("size", given.size),
           ...some("limit", given.limit),
+          ...(given.method === null ? {} : { [given.method[0]]: given.method[1] }),
           ...some("cached", given.flags.cached === null ? null : bool(given.flags.cached)),
           ...some("wanted", given.flags.wanted === null ? null : bool(given.flags.wanted)),
         }),
