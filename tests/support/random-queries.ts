@@ -125,7 +125,14 @@ const stage = fc
       "avg(duration) >= 4ms",
     ),
     fc.constantFrom("sum(duration) < 10ms", "sum(.size) > 3", "avg(span.size) < 2.5", "max(.size) = 4", "min(.size) >= -1"),
-    fc.constantFrom("by(resource.service.name)", "by(name, status)", "by(.size)", "by(.http.method)", "select(.size, name)", "by(kind) | coalesce()"),
+    fc.constantFrom(
+      "by(resource.service.name)",
+      "by(name, status)",
+      "by(.size)",
+      "by(.http.method)",
+      "select(.size, name)",
+      "by(kind) | coalesce()",
+    ),
   )
   .filter((text) => isReadable(() => parseTraceQuery(`{ } | ${text}`)));
 const { spanset } = fc.letrec<{ spanset: string }>((tie) => ({
