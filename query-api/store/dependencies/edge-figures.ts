@@ -1,6 +1,6 @@
 /** What is known of the calls of an edge, from wherever they were counted. Pure. */
 import type { Edge, EdgeCounts, EdgeRole } from "@callchain/schemas/clickhouse/edges/edge-series.ts";
-import { placeOf, sumByBucket, type BucketCounts } from "../duration-histogram.ts";
+import { durationsAt, type BucketCounts } from "../duration-histogram.ts";
 
 interface Example {
   readonly durationNano: number;
@@ -53,9 +53,7 @@ const LEVELS = [0.5, 0.95, 0.99];
  * that be beyond the longest call. Of what was taken back nobody knows whether it was the longest.
  */
 export function percentilesOf(durations: readonly BucketCounts[]): number[] {
-  const sorted = sumByBucket(durations);
-  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
-  return LEVELS.map((level) => Math.round(placeOf(Math.min(total - 1, Math.floor(level * total)), sorted)));
+  return durationsAt(durations, LEVELS).map(Math.round);
 }
 
 function slowerOf(a: Example | null, b: Example): Example {
