@@ -191,13 +191,11 @@ test("attributes of an earlier release part into words and other texts, at once 
       { name: "none", attr_word: {}, attr_string: { "user.id": "u-2" } },
     ]);
   }
-  const lists = [...(words?.statements.join("\n") ?? "").matchAll(/IN \(([^()]*)\)/g)].map(([, list = ""]) => list);
-  assert.equal(lists.length, 4);
-  for (const list of lists)
-    assert.deepEqual(
-      [...list.matchAll(/'([^']*)'/g)].map(([, key]) => key),
-      WORD_KEYS,
-    );
+  const [, list = ""] = /IN \(([^()]*)\)/.exec(addColumn ?? "") ?? [];
+  assert.deepEqual(
+    [...list.matchAll(/'([^']*)'/g)].map(([, key]) => key),
+    WORD_KEYS,
+  );
 });
 
 test("retention is what was last asked for, and takes whole days of arrival", async () => {
