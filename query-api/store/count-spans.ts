@@ -47,9 +47,9 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
     );
     const ranking = ask<LongestRow>(
       `SELECT ${compiled.by} AS by, ${rollup.point} AS point, min(min_nano) AS minNano, max(max_nano) AS maxNano,
-         maxIf(max_nano, status = 2) AS maxErrorNano, ${hexIds("argMaxMerge(span_rollups.slowest)")} AS slowest,
-         ${hexIds("argMaxMergeIf(span_rollups.slowest, status = 2)")} AS slowestError
-       FROM span_rollups WHERE ${rollup.where} GROUP BY by, point`,
+         maxIf(max_nano, status = 2) AS maxErrorNano, ${hexIds("argMaxMerge(service_rollups.slowest)")} AS slowest,
+         ${hexIds("argMaxMergeIf(service_rollups.slowest, status = 2)")} AS slowestError
+       FROM service_rollups WHERE ${rollup.where} GROUP BY by, point`,
     );
     const [rows, longest] = await Promise.all([counting, ranking]);
     tail = tailOf(rows);
@@ -96,7 +96,7 @@ export async function countEntries(
            min(min_nano) AS lo, max(max_nano) AS hi, max(last_nano) AS last
          FROM (SELECT tier, log_partition, log_next, service, kind, status, spans, min_nano, max_nano, last_nano, durations,
                  (kind IN (2, 5) OR is_root) AND tier != 0 AS isEntry
-               FROM span_rollups WHERE tier = 0 OR (${rollup.where}))
+               FROM service_rollups WHERE tier = 0 OR (${rollup.where}))
          LEFT ARRAY JOIN if(isEntry, durations.1, []) AS fine, if(isEntry, durations.2, []) AS bucketSpans
          GROUP BY isMark, log_partition, by, isEntry, bucket
        )
@@ -183,7 +183,7 @@ async function countSpanCalls(
     const rows = await ask<CallRow & MarkColumns>(
       `SELECT tier = 0 AS isMark, log_partition, ${compiled.by} AS by, if(isMark, 0, ${rollup.point}) AS point, max(log_next) AS next,
          sum(spans) AS calls, sumIf(spans, status = 2) AS errors, max(last_nano) AS lastNano, ${roots.rollup}
-       FROM span_rollups WHERE tier = 0 OR (${rollup.where}) GROUP BY isMark, log_partition, by, point`,
+       FROM service_rollups WHERE tier = 0 OR (${rollup.where}) GROUP BY isMark, log_partition, by, point`,
     );
     tail = tailOf(rows);
     parts.push(...rows.filter((row) => row.isMark === 0).map(readCalls));
@@ -284,7 +284,7 @@ function rawSource(plan: RollupPlan | null, tail: string, where: string): string
 function rollupBuckets({ by }: { by: string }, { point, where }: { point: string; where: string }, coarser: number): string {
   return `SELECT tier = 0 AS isMark, log_partition, ${by} AS by, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
       max(log_next) AS next, sum(bucketSpans) AS n, sumIf(bucketSpans, status = 2) AS e
-    FROM (SELECT tier, log_partition, log_next, service, minute, kind, status, durations FROM span_rollups WHERE tier = 0 OR (${where}))
+    FROM (SELECT tier, log_partition, log_next, service, minute, kind, status, durations FROM service_rollups WHERE tier = 0 OR (${where}))
     LEFT ARRAY JOIN durations.1 AS fine, durations.2 AS bucketSpans
     GROUP BY isMark, log_partition, by, point, bucket`;
 }

@@ -19,7 +19,7 @@ export interface RollupPlan {
   /** Bounds of the whole minutes, as nanoseconds. */
   readonly fromNano: bigint;
   readonly toNano: bigint;
-  /** A condition over the columns of span_rollups: the rows that cover these minutes, each span in one of them. */
+  /** A condition over the columns of service_rollups: the rows that cover these minutes, each span in one of them. */
   readonly tiers: string;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Rollups: what `span_rollups` and `resource_rollups` hold and how spans get there, each once. A step counts the spans of one log partition whose offsets follow
+ * Rollups: what `service_rollups` and `resource_rollups` hold and how spans get there, each once. A step counts the spans of one log partition whose offsets follow
  * those already counted, and stores the counts together with the new end as one part:
  *
  *   spans of partition 0    offsets 0 .. 41 | 42 .. 90 | 91 ..
- *   span_rollups            end 42
+ *   service_rollups            end 42
  *   this step                                42 .. 90    asserts "end is 42" inside itself; afterwards it is 91
  *
  * As with the spans themselves (insert-spans.ts), equality and one query id per partition keep two builders apart, and a crash leaves
@@ -53,7 +53,7 @@ GROUP BY first, series`;
 const lastOfRuns = (what: "value" | "at"): string =>
   `arrayFilter((${what}, one, next) -> one != next, ${what === "at" ? "arrayEnumerate(sorted)" : "sorted"}, sorted, arrayPushBack(arrayPopFront(sorted), 65535))`;
 
-const COUNT_SPANS = `INSERT INTO span_rollups
+const COUNT_SPANS = `INSERT INTO service_rollups
   (ingest_day, tier, service, minute, kind, status, is_root, log_partition, log_next, durations, spans, min_nano, max_nano, last_nano, slowest)
 SELECT {day:Date} AS ingest_day, tier, service, minute, kind, status, is_root, toUInt32(0) AS log_partition, toUInt64(0) AS log_next,
   (${lastOfRuns("value")}, CAST(arrayPopFront(arrayDifference(arrayPushFront(${lastOfRuns("at")}, 0))), 'Array(UInt64)')) AS durations,
@@ -70,7 +70,7 @@ SELECT {day:Date} AS ingest_day, toUInt16(0) AS tier, '' AS service, toUInt32(0)
   toUInt8(0) AS is_root, {partition:UInt32} AS log_partition, {to:UInt64} AS log_next,
   (CAST([], 'Array(UInt16)'), CAST([], 'Array(UInt64)')) AS durations, toUInt64(0) AS spans, toUInt64(0) AS min_nano, toUInt64(0) AS max_nano,
   toInt64(0) AS last_nano, arrayReduce('argMaxState', [(toFixedString('', 16), toFixedString('', 8))], [toUInt64(0)]) AS slowest
-FROM ${assertEnd("span_rollups")}`;
+FROM ${assertEnd("service_rollups")}`;
 
 const COUNT_RESOURCES = `INSERT INTO resource_rollups (ingest_day, tier, minute, resource, log_partition, log_next, spans)
 SELECT {day:Date} AS ingest_day, toUInt8(${HOUR_TIER}) AS tier, toUInt32(intDiv(toUnixTimestamp64Nano(start), 3600000000000) * ${HOUR_TIER}) AS minute,
@@ -83,10 +83,10 @@ SELECT {day:Date} AS ingest_day, toUInt8(0) AS tier, toUInt32(0) AS minute, toLo
   {to:UInt64} AS log_next, toUInt64(0) AS spans
 FROM ${assertEnd("resource_rollups")}`;
 
-export const SPAN_ROLLUP: Rollup = { table: "span_rollups", insert: COUNT_SPANS, queryIdPart: "" };
+export const SERVICE_ROLLUP: Rollup = { table: "service_rollups", insert: COUNT_SPANS, queryIdPart: "services-" };
 /** By hour: which resources there are is told by these few rows instead of by every span. */
 export const RESOURCE_ROLLUP: Rollup = { table: "resource_rollups", insert: COUNT_RESOURCES, queryIdPart: "resources-" };
-export const ROLLUPS: readonly Rollup[] = [SPAN_ROLLUP, RESOURCE_ROLLUP];
+export const ROLLUPS: readonly Rollup[] = [SERVICE_ROLLUP, RESOURCE_ROLLUP];
 
 export interface RollupStep {
   readonly partition: number;

@@ -9,7 +9,7 @@ import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
 import {
   ROLLUPS,
-  SPAN_ROLLUP,
+  SERVICE_ROLLUP,
   listUncounted,
   planStep,
   takeStep,
@@ -113,7 +113,7 @@ async function sums(): Promise<{ counted: unknown; stored: unknown }> {
   const ask = async (sql: string): Promise<unknown> => (await stack.writer.query(sql)).rows;
   return {
     counted:
-      await ask(`SELECT * FROM (SELECT tier, toString(sum(spans)) AS n, toString(sum(arraySum(durations.2))) AS m FROM span_rollups
+      await ask(`SELECT * FROM (SELECT tier, toString(sum(spans)) AS n, toString(sum(arraySum(durations.2))) AS m FROM service_rollups
       WHERE tier > 0 GROUP BY tier
       UNION ALL SELECT 255 AS tier, toString(sum(spans)) AS n, toString(uniqExact(resource)) AS m FROM resource_rollups WHERE resource_rollups.tier > 0)
       ORDER BY tier`),
@@ -240,7 +240,7 @@ describe("counting", () => {
       process.kill(stack.enginePid(), "SIGKILL");
       await counting;
       await until("the engine is back", async () => {
-        await listUncounted(stack.writer, SPAN_ROLLUP);
+        await listUncounted(stack.writer, SERVICE_ROLLUP);
         return true;
       });
     }
@@ -257,7 +257,7 @@ describe("counting", () => {
     for (const rollup of ROLLUPS) await takeStep(stack.writer, rollup, step, "test-rollup");
     for (const from of [step.from, step.from + 5n]) {
       await assert.rejects(
-        takeStep(stack.writer, SPAN_ROLLUP, { ...step, from, to: from + 1n }, "test-rollup"),
+        takeStep(stack.writer, SERVICE_ROLLUP, { ...step, from, to: from + 1n }, "test-rollup"),
         (error) => clickHouseCodeOf(error) === 395,
       );
     }
@@ -268,7 +268,7 @@ describe("counting", () => {
   it("cuts a backlog into steps, and at the day of arrival", async () => {
     await countEverything();
     for (let at = 0; at < 8; at += 1) await store(0, buildSpans(fc.sample(seed, { numRuns: 10, seed: at }), START));
-    const [found] = await listUncounted(stack.writer, SPAN_ROLLUP);
+    const [found] = await listUncounted(stack.writer, SERVICE_ROLLUP);
     assert.ok(found !== undefined);
     const step = await planStep(stack.writer, 0, found.counted, 20);
     assert.deepEqual(step, { partition: 0, day: "2026-01-01", from: found.counted, to: found.counted + 2n });

@@ -1,12 +1,11 @@
--- Spans counted by service, kind and status anew, in rows of eight hours as well. The builder begins from the first span; questions count the
--- spans that it has not reached.
+-- Spans counted by service, kind and status, in rows of eight hours as well: schemas/clickhouse/rollups.ts. A table of its own, since a builder of an
+-- earlier release would leave those rows out; span_rollups serves that release until its roles are replaced. Kinds of rows:
 --   tier 0    how far a log partition is counted: log_partition, log_next
 --   tier 1    a minute of a service
 --   tier 5    five minutes of all services together, service is empty
 --   tier 60   an hour of a service
 --   tier 480  eight hours of a service
-DROP TABLE IF EXISTS span_rollups;
-CREATE TABLE IF NOT EXISTS span_rollups
+CREATE TABLE IF NOT EXISTS service_rollups
 (
     ingest_day Date,
     tier UInt16,
