@@ -12,7 +12,16 @@ import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { findResources } from "./resources.ts";
-import { EARLY_STOP, IN_RANGE, buildScan, isBeyondLimits, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import {
+  EARLY_STOP,
+  FILTERS_FIRST,
+  IN_RANGE,
+  buildScan,
+  isBeyondLimits,
+  rangeParams,
+  type Asking,
+  type TimeRange,
+} from "./range.ts";
 import { SPAN_KEY_SQL, spanKeyOf, type SpanKeyRow } from "./span-rows.ts";
 import { compareKeys, type TraceKey, type TraceSort } from "./trace-keys.ts";
 import { findByQuery } from "./trace-query/find.ts";
@@ -43,7 +52,7 @@ const SPANS_PER_TRACE: Readonly<Record<TraceSort, number>> = { newest: 20, slowe
  */
 const SPANS_PER_TRACE_AT_FIRST = 2;
 /** Newest first by attributes: each span of a rare value is a granule of attributes to unpack, so hardly more than the traces wanted. */
-const SPANS_TO_SPARE = 4;
+const SPANS_TO_SPARE = 2;
 
 const KEY_SQL: Readonly<Record<TraceSort, string>> = { newest: "start", slowest: "duration_nano" };
 const KEY_PLACEHOLDER: Readonly<Record<TraceSort, string>> = {
@@ -154,7 +163,12 @@ async function findKeysIn(
   const isTold = readsCoreColumns(question.query);
   const scans: ScanFigures[] = [];
   const ask = async (statement: string, params: Record<string, unknown>): Promise<FoundRow[]> => {
-    const { rows, scan } = await database.query<FoundRow>(statement, { params, signal, timeoutMs, settings: EARLY_STOP });
+    const { rows, scan } = await database.query<FoundRow>(statement, {
+      params,
+      signal,
+      timeoutMs,
+      settings: isTold ? EARLY_STOP : FILTERS_FIRST,
+    });
     scans.push(scan);
     return rows;
   };
