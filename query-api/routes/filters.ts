@@ -11,6 +11,8 @@ import {
 import { parseQuery, parseTraceQuery } from "../search/parse.ts";
 import { joinQueries } from "../search/query.ts";
 import { narrowQuery, traceQueryOf, type TraceQuery } from "../search/trace-query.ts";
+import { chooseSpans, type Choice } from "../store/choose-spans.ts";
+import type { Asking, TimeRange } from "../store/range.ts";
 import { queryParam } from "./params.ts";
 
 /** Spread into a route's table; `buildFilterQuery(params)` (search/filters.ts) makes one Query of them. */
@@ -35,14 +37,19 @@ export const spanFilters = {
 
 const COUNT_MAX = 1_000_000_000;
 
-/** As spanFilters, for routes that find whole traces: beside them what holds for a trace as a whole. */
-export const traceFilters = {
+/** As spanFilters, for spans that may be chosen by what else is in their traces. */
+export const chosenSpanFilters = {
   ...spanFilters,
   q: queryParam.parsed(
     'TraceQL, e.g. { resource.service.name = "cart" } >> { status = error } | count() > 1; or words and key=value terms',
     "a query in TraceQL",
     parseTraceQuery,
   ),
+};
+
+/** As those, for routes that find whole traces: beside them what holds for a trace as a whole. */
+export const traceFilters = {
+  ...chosenSpanFilters,
   minTraceDuration: queryParam.duration("Shortest trace, from its first start to its last end in the time range"),
   maxTraceDuration: queryParam.duration("Longest trace"),
   minSpans: queryParam.optionalWholeNumber(COUNT_MAX, "Fewest spans of a trace"),
@@ -55,8 +62,16 @@ export const traceFilters = {
   missing: queryParam.optionalOneOf(["root", "parent"], "What a trace lacks: a root, or the parent of some span"),
 };
 
+type ChosenSpanFilters = Omit<Filters, "q"> & { readonly q: TraceQuery | null };
+
+/** The spans that chosenSpanFilters leave. */
+export function chooseByFilters({ q, ...filters }: ChosenSpanFilters, range: TimeRange, asking: Asking): Promise<Choice> {
+  const narrow = buildFilterQuery({ ...filters, q: null });
+  return chooseSpans(q === null ? traceQueryOf(narrow) : narrowQuery(q, narrow), range, asking);
+}
+
 /** One query of all of them. */
-export function buildTraceQuery(params: Omit<Filters, "q"> & TraceFilters & { readonly q: TraceQuery | null }): TraceQuery {
+export function buildTraceQuery(params: ChosenSpanFilters & TraceFilters): TraceQuery {
   const filters = joinQueries(buildFilterQuery({ ...params, q: null }), buildTraceFilterQuery(params));
   return params.q === null ? traceQueryOf(filters) : narrowQuery(params.q, filters);
 }

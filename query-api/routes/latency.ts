@@ -1,8 +1,8 @@
 import { LatencyAnswer } from "@callchain/schemas/api/catalog.ts";
-import { buildFilterQuery } from "../search/filters.ts";
+import { withChoice } from "../store/choose-spans.ts";
 import { GROUP_FIELD_ACCEPTED, parseGroupField } from "../store/group-by.ts";
 import { getLatency } from "../store/latency.ts";
-import { spanFilters } from "./filters.ts";
+import { chooseByFilters, chosenSpanFilters } from "./filters.ts";
 import { queryParam, timeRange } from "./params.ts";
 import { defineRoute } from "./route.ts";
 import { checkStep } from "./steps.ts";
@@ -18,7 +18,7 @@ export const latencyRoute = defineRoute({
   path: "/latency",
   summary: "Percentiles, counts, errors and examples of the matching spans over time, as a whole or grouped by an attribute",
   params: {
-    ...spanFilters,
+    ...chosenSpanFilters,
     ...timeRange,
     step: queryParam.duration("Length of a step; fallback: a round one that gives at most 120 points"),
     by: queryParam.parsed("Field to group by", GROUP_FIELD_ACCEPTED, (text) => {
@@ -36,10 +36,11 @@ export const latencyRoute = defineRoute({
     groups: queryParam.wholeNumber(20, 1, 100, "Groups at most, largest first"),
   },
   answer: LatencyAnswer,
-  handle: ({ from, to, step, by, p, groups, ...filters }, context) => {
+  handle: async ({ from, to, step, by, p, groups, ...filters }, context) => {
     const range = { from, to };
     checkStep(step, range);
-    const question = { range, query: buildFilterQuery(filters), stepNano: step, percentiles: p, by, groupCountMax: groups };
-    return getLatency(question, context);
+    const choice = await chooseByFilters(filters, range, context);
+    const question = { range, query: choice.query, stepNano: step, percentiles: p, by, groupCountMax: groups };
+    return withChoice(choice, await getLatency(question, context));
   },
 });

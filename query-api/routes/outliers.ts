@@ -1,8 +1,8 @@
 import { OutliersAnswer } from "@callchain/schemas/api/analysis.ts";
-import { buildFilterQuery } from "../search/filters.ts";
-import { parseQuery } from "../search/parse.ts";
+import { parseTraceQuery } from "../search/parse.ts";
+import { chooseSpans, withChoice } from "../store/choose-spans.ts";
 import { findOutliers } from "../store/outliers.ts";
-import { spanFilters } from "./filters.ts";
+import { chooseByFilters, chosenSpanFilters } from "./filters.ts";
 import { queryParam, timeRange } from "./params.ts";
 import { refuseParameter } from "./problem.ts";
 import { defineRoute } from "./route.ts";
@@ -11,21 +11,24 @@ export const outliersRoute = defineRoute({
   path: "/outliers",
   summary: "What sets a selection of the matching spans - slow, failing, brushed - apart from the rest, over all attributes",
   params: {
-    ...spanFilters,
+    ...chosenSpanFilters,
     ...timeRange,
     selection: queryParam.required(
       "The selection within the matching spans",
-      "a query in TraceQL, one spanset, e.g. { duration > 1s } or { status = error }",
-      parseQuery,
+      "a query in TraceQL, e.g. { duration > 1s } or { status = error }",
+      parseTraceQuery,
     ),
     selectionFrom: queryParam.optionalTime("Start of the selection in time, included; left out, from"),
     selectionTo: queryParam.optionalTime("End of the selection in time, not included; left out, to"),
   },
   answer: OutliersAnswer,
-  handle: ({ from, to, selection, selectionFrom, selectionTo, ...filters }, context) => {
+  handle: async ({ from, to, selection, selectionFrom, selectionTo, ...filters }, context) => {
     if (selectionFrom !== null && selectionTo !== null && selectionFrom >= selectionTo)
       throw refuseParameter("selectionFrom", selectionFrom.toString(), "a time before `selectionTo`");
-    const query = buildFilterQuery(filters);
-    return findOutliers({ range: { from, to }, query, selection, selectionFrom, selectionTo }, context);
+    const range = { from, to };
+    const choice = await chooseByFilters(filters, range, context);
+    const selected = await chooseSpans(selection, range, context);
+    const question = { range, query: choice.query, selection: selected.query, selectionFrom, selectionTo };
+    return withChoice(choice, withChoice(selected, await findOutliers(question, context)));
   },
 });

@@ -2,7 +2,8 @@
 import { SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { buildFilterQuery } from "../search/filters.ts";
 import { parseSeriesQuery } from "../search/parse.ts";
-import { joinQueries } from "../search/query.ts";
+import { narrowQuery } from "../search/trace-query.ts";
+import { chooseSpans, withChoice } from "../store/choose-spans.ts";
 import { getSeries } from "../store/series.ts";
 import { spanFilters } from "./filters.ts";
 import { queryParam, timeRange } from "./params.ts";
@@ -26,11 +27,15 @@ export const seriesRoute = defineRoute({
     groups: queryParam.wholeNumber(20, 1, 100, "Groups of by() at most, largest first"),
   },
   answer: SeriesAnswer,
-  handle: ({ from, to, step, groups, q, ...filters }, context) => {
+  handle: async ({ from, to, step, groups, q, ...filters }, context) => {
     const range = { from, to };
     checkStep(step, range);
     const asked = q ?? COUNT_ALL;
-    const query = { ...asked, query: joinQueries(buildFilterQuery({ ...filters, q: null }), asked.query) };
-    return getSeries({ range, query, stepNano: step, groupCountMax: groups }, context);
+    const query = { ...asked, query: narrowQuery(asked.query, buildFilterQuery({ ...filters, q: null })) };
+    const choice = await chooseSpans(query.query, range, context);
+    return withChoice(
+      choice,
+      await getSeries({ range, query, spans: choice.query, stepNano: step, groupCountMax: groups }, context),
+    );
   },
 });

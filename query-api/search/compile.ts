@@ -4,6 +4,7 @@
  */
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { Bindings, compileText } from "./bindings.ts";
+import { compileChosen } from "./compile-chosen.ts";
 import { compileAttribute, isServiceName, type CompileContext, type KnownResources } from "./compile-attribute.ts";
 import { compileCalculation } from "./compile-operand.ts";
 import {
@@ -72,6 +73,7 @@ export function asksForTraces(query: Query): boolean {
 export function readsCoreColumns({ expression }: Query): boolean {
   const within = (item: Expression): boolean => {
     if (item.kind === "not") return within(item.item);
+    if (item.kind === "chosen") return false;
     if (item.kind === "calculate")
       return listFields(item).every((field) => field.kind === "intrinsic" && CORE_INTRINSICS.has(field.name));
     if (item.kind !== "compare") return item.items.every(within);
@@ -108,6 +110,8 @@ function compileExpression(expression: Expression, context: CompileContext): str
       return `NOT (${compileExpression(expression.item, context)})`;
     case "calculate":
       return compileCalculation(expression, context);
+    case "chosen":
+      return compileChosen(expression.spans);
     case "compare": {
       const { field, comparison, literal } = expression;
       if (field.kind === "attribute") return compileAttribute(field.scope, field.key, comparison, literal, context);

@@ -7,7 +7,7 @@
  *   stage    = "{" condition "}" | scalar comparison scalar | ( "by" | "select" ) "(" field { "," field } ")" | "coalesce" "(" ")"
  *   scalar   = arithmetic over numbers, "count" "(" ")" and ( "avg" | "max" | "min" | "sum" ) "(" number of a span ")"
  */
-import type { Token } from "./lexer.ts";
+import type { QueryError, Token } from "./lexer.ts";
 import type { ConditionParser } from "./parse-condition.ts";
 import { ScalarParser, takeFields, takeGroupFields } from "./parse-stage.ts";
 import { NESTING_MAX, type Expression } from "./query.ts";
@@ -29,6 +29,7 @@ export class PipelineParser {
   readonly #tokens: TokenReader;
   readonly #conditions: ConditionParser;
   readonly #scalars: ScalarParser;
+  #isFunction: (name: string) => boolean = () => false;
   #spansetCount = 0;
   #stageCount = 0;
 
@@ -40,13 +41,27 @@ export class PipelineParser {
 
   /** `terms`: the convenience syntax, where the query began in it. */
   parse(terms?: Expression): TraceQuery {
+    const query = this.#pipeline(terms);
+    if (this.#tokens.peek().kind !== "end") throw this.#fault(query, terms, "| and a stage, or the end");
+    return query;
+  }
+
+  /** Up to the `|` before a function that is no stage; `expected` says which there are. */
+  parseBefore(isFunction: (name: string) => boolean, expected: string, terms?: Expression): TraceQuery {
+    this.#isFunction = isFunction;
+    const query = this.#pipeline(terms);
+    if (!this.#tokens.is("|")) throw this.#fault(query, terms, `| and a stage, or | and ${expected}`);
+    return query;
+  }
+
+  #pipeline(terms?: Expression): TraceQuery {
     const spanset: Spanset = terms === undefined ? this.#or(0) : { kind: "filter", expression: terms };
-    const stages = this.#stages();
-    if (this.#tokens.peek().kind !== "end") {
-      const signs = terms === undefined && stages.length === 0 ? "&&, ||, > >> < << ~ (also behind ! or &), " : "";
-      throw this.#tokens.fault(`${terms === undefined ? "" : "another term, &&, ||, "}${signs}| and a stage, or the end`);
-    }
-    return { spanset, stages };
+    return { spanset, stages: this.#stages() };
+  }
+
+  #fault({ stages }: TraceQuery, terms: Expression | undefined, expected: string): QueryError {
+    const signs = terms === undefined && stages.length === 0 ? "&&, ||, > >> < << ~ (also behind ! or &), " : "";
+    return this.#tokens.fault(`${terms === undefined ? "" : "another term, &&, ||, "}${signs}${expected}`);
   }
 
   #or(depth: number): Spanset {
@@ -89,7 +104,8 @@ export class PipelineParser {
 
   #stages(): Stage[] {
     const stages: Stage[] = [];
-    while (this.#tokens.takeIf("|")) {
+    while (this.#tokens.is("|") && !this.#isFunction(this.#tokens.peek(1).text)) {
+      this.#tokens.take();
       this.#stageCount += 1;
       if (this.#stageCount > STAGE_COUNT_MAX) throw this.#tokens.fault(`at most ${STAGE_COUNT_MAX} stages`);
       stages.push(this.#stage());

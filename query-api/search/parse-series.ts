@@ -1,7 +1,7 @@
 /**
  * Functions over time:
  *
- *   series   = "{" condition "}" { "|" "{" condition "}" } "|" ( figures | compare )
+ *   series   = query "|" ( figures | compare )        query: see parse-pipeline.ts
  *   figures  = function "(" [ number of a span { "," quantile } ] ")" [ "by" "(" field { "," field } ")" ] [ limit ] { "|" kept [ limit ] }
  *   kept     = ( "topk" | "bottomk" ) "(" count ")"         limit = comparison number
  *   compare  = "compare" "(" "{" condition "}" [ "," count [ "," from "," to ] ] ")"
@@ -10,7 +10,7 @@ import { QueryError, describeToken } from "./lexer.ts";
 import { takeComparison, type ConditionParser } from "./parse-condition.ts";
 import { takeLiteral } from "./parse-operand.ts";
 import { takeGroupFields, takeSpanNumber } from "./parse-stage.ts";
-import { COMPARISONS, joinQueries, type Query } from "./query.ts";
+import { COMPARISONS, type Query } from "./query.ts";
 import {
   QUANTILE_COUNT_MAX,
   SERIES_FUNCTIONS,
@@ -23,11 +23,10 @@ import {
   type SeriesStage,
 } from "./series-query.ts";
 import type { TokenReader } from "./token-reader.ts";
-import { SPANSET_COUNT_MAX, STAGE_COUNT_MAX, isDuration } from "./trace-query.ts";
+import { STAGE_COUNT_MAX, isDuration, type TraceQuery } from "./trace-query.ts";
 import { DURATION_ACCEPTED } from "./units.ts";
 
-const FUNCTION_EXPECTED = `a function over time: ${Object.keys(SERIES_FUNCTIONS).join(", ")}`;
-const FORM_EXPECTED = `${FUNCTION_EXPECTED}; before it stands one spanset { ... } and any number of | { ... }, without relations and other stages`;
+export const FUNCTION_EXPECTED = `a function over time: ${Object.keys(SERIES_FUNCTIONS).join(", ")}`;
 
 export class SeriesParser {
   readonly #tokens: TokenReader;
@@ -38,23 +37,17 @@ export class SeriesParser {
     this.#conditions = conditions;
   }
 
-  /** The rest of a query whose first spanset has been read. */
-  parse(first: Query): SeriesQuery {
-    let query = first;
-    for (let count = 1; ; count += 1) {
-      this.#tokens.expect("|", `| and ${FORM_EXPECTED}`);
-      if (!this.#tokens.is("{")) break;
-      if (count >= SPANSET_COUNT_MAX) throw this.#tokens.fault(`at most ${SPANSET_COUNT_MAX} spansets`);
-      query = joinQueries(query, { expression: this.#conditions.spanset() });
-    }
-    const { kind, text: name } = this.#tokens.peek();
-    if (kind !== "word" || !isSeriesFunction(name)) throw this.#tokens.fault(FORM_EXPECTED);
+  /** What follows the query: `|` and a function. */
+  parse(query: TraceQuery): SeriesQuery {
+    this.#tokens.expect("|", `| and ${FUNCTION_EXPECTED}`);
+    const { text: name } = this.#tokens.peek();
+    if (!isSeriesFunction(name)) throw this.#tokens.fault(FUNCTION_EXPECTED);
     this.#tokens.take();
     this.#tokens.expect("(", "(");
     return name === "compare" ? this.#compare(query) : this.#figures(query, name);
   }
 
-  #figures(query: Query, name: SeriesFunction): SeriesQuery {
+  #figures(query: TraceQuery, name: SeriesFunction): SeriesQuery {
     const takes = SERIES_FUNCTIONS[name];
     const operand = takes === "nothing" ? null : takeSpanNumber(this.#conditions);
     const quantiles = takes === "quantiles" ? this.#quantiles() : [];
@@ -114,7 +107,7 @@ export class SeriesParser {
     return count;
   }
 
-  #compare(query: Query): CompareQuery {
+  #compare(query: TraceQuery): CompareQuery {
     if (!this.#tokens.is("{")) throw this.#tokens.fault("the selection, one spanset { ... }");
     const selection: Query = { expression: this.#conditions.spanset() };
     const topCount = this.#tokens.takeIf(",") ? this.#count() : TOP_COUNT_FALLBACK;

@@ -87,7 +87,7 @@ describe("TraceQL", () => {
   it("is read in part where a question is about spans alone", () => {
     assert.throws(
       () => parseQuery("{ } >> { }"),
-      /at character 5: found ">>", expected the end: here single spans are looked at, by one spanset/,
+      /at character 5: found ">>", expected the end: here each span is looked at by itself, by one spanset/,
     );
     assert.throws(() => parseQuery("{ } | count() > 1"), /at character 5: found "\|"/);
   });
@@ -141,7 +141,8 @@ describe("TraceQL over time", () => {
   const readings: readonly (readonly [string, string])[] = [
     ["{ } | rate()", "{ } | rate()"],
     ["status=error | rate() by(.service.name)", "{ status = error } | rate() by(.service.name)"],
-    ["{ .a } | { .b } | count_over_time()by(name,.c)", "{ .a = true && .b = true } | count_over_time() by(name, .c)"],
+    ["{ .a } | { .b } | count_over_time()by(name,.c)", "{ .a = true } | { .b = true } | count_over_time() by(name, .c)"],
+    ["{ .a } >> ({ .b } | count() > 1) | rate()", "{ .a = true } >> ({ .b = true } | count() > 1) | rate()"],
     ["{ } | quantile_over_time(duration, .5,0.99, 1)", "{ } | quantile_over_time(duration, 0.5, 0.99, 1)"],
     ["{ } | histogram_over_time(span.size)", "{ } | histogram_over_time(span.size)"],
     ["{ } | avg_over_time(duration/2 + .x)", "{ } | avg_over_time((duration / 2) + .x)"],
@@ -155,9 +156,10 @@ describe("TraceQL over time", () => {
   }
 
   const faults: readonly (readonly [string, number, RegExp])[] = [
-    ["{ }", 3, /expected \| and a function over time: rate, count_over_time/],
-    ["{ } >> { } | rate()", 4, /expected \|/],
-    ["{ } | count() > 1", 6, /a function over time/],
+    ["{ }", 3, /expected &&, .* or \| and a function over time: rate, count_over_time/],
+    ["{ } >> { }", 10, /or \| and a function over time/],
+    ["{ } | count() > 1", 17, /\| and a stage, or \| and a function over time/],
+    ["{ } | rates()", 6, /expected a stage: .*count\(\)/],
     ["{ } | rate(duration)", 11, /closing \)/],
     ["{ } | min_over_time(name)", 20, /duration, or an attribute/],
     ["{ } | quantile_over_time(duration)", 33, /a comma and a quantile/],

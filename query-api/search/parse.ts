@@ -5,10 +5,10 @@
 import { readTokens } from "./lexer.ts";
 import { ConditionParser, TermCounter } from "./parse-condition.ts";
 import { PipelineParser } from "./parse-pipeline.ts";
-import { SeriesParser } from "./parse-series.ts";
+import { FUNCTION_EXPECTED, SeriesParser } from "./parse-series.ts";
 import { TermParser } from "./parse-terms.ts";
-import type { Expression, Query } from "./query.ts";
-import type { SeriesQuery } from "./series-query.ts";
+import type { Query } from "./query.ts";
+import { isSeriesFunction, type SeriesQuery } from "./series-query.ts";
 import { TokenReader } from "./token-reader.ts";
 import type { TraceQuery } from "./trace-query.ts";
 
@@ -20,7 +20,7 @@ export function parseQuery(text: string): Query {
   if (tokens.peek().kind !== "end") {
     throw tokens.fault(
       terms === null
-        ? "the end: here single spans are looked at, by one spanset { ... }; relations and pipelines choose traces, for /traces, /critical-path, /repeats, /skew and /diff"
+        ? "the end: here each span is looked at by itself, by one spanset { ... }; relations and pipelines look at whole traces"
         : "another term, && or ||",
     );
   }
@@ -34,15 +34,11 @@ export function parseTraceQuery(text: string): TraceQuery {
   return new PipelineParser(tokens, conditions).parse(terms?.terms());
 }
 
-/** A function over time of the spans of one spanset. Throws QueryError as `parseQuery` does. */
+/** A function over time of the spans that a query leaves. Throws QueryError as `parseQuery` does. */
 export function parseSeriesQuery(text: string): SeriesQuery {
   const { tokens, conditions, terms } = open(text);
-  const first = tokens.peek().kind === "end" ? null : firstSpanset(conditions, terms);
-  return new SeriesParser(tokens, conditions).parse({ expression: first });
-}
-
-function firstSpanset(conditions: ConditionParser, terms: TermParser | null): Expression | null {
-  return terms === null ? conditions.spanset() : terms.terms();
+  const before = new PipelineParser(tokens, conditions).parseBefore(isSeriesFunction, FUNCTION_EXPECTED, terms?.terms());
+  return new SeriesParser(tokens, conditions).parse(before);
 }
 
 interface Opened {

@@ -101,7 +101,24 @@ export type Expression =
   /** A field with a literal: what indexes and rollups know. */
   | { readonly kind: "compare"; readonly field: Field; readonly comparison: Comparison; readonly literal: Literal }
   /** Any other two operands. */
-  | { readonly kind: "calculate"; readonly left: Operand; readonly comparison: Comparison; readonly right: Operand };
+  | { readonly kind: "calculate"; readonly left: Operand; readonly comparison: Comparison; readonly right: Operand }
+  /** Not of the language: what an evaluation found, for questions about these spans (store/choose-spans.ts). */
+  | { readonly kind: "chosen"; readonly spans: ChosenSpans };
+
+export interface ChosenSpans {
+  /** The query that found them, in TraceQL. */
+  readonly text: string;
+  readonly count: number;
+  /** That it compares in what is found. */
+  readonly fields: readonly Field[];
+  /** Of each, in hex, its trace id, its own, kind, start and duration, highest byte first: CHOSEN_SPAN_DIGITS a span. */
+  readonly digits: string;
+  /** The first and the last start. */
+  readonly fromNano: bigint;
+  readonly toNano: bigint;
+}
+
+export const CHOSEN_SPAN_DIGITS = 32 + 16 + 2 + 16 + 16;
 
 /** null: `{}`, every span. */
 export interface Query {
@@ -135,6 +152,8 @@ export function listFields(expression: Expression | null): Field[] {
       return listFields(expression.item);
     case "calculate":
       return [...fieldsIn(expression.left), ...fieldsIn(expression.right)];
+    case "chosen":
+      return [];
     default:
       return expression.items.flatMap(listFields);
   }
@@ -163,6 +182,7 @@ export function joinExpressions(kind: "and" | "or", items: readonly Expression[]
 
 /** The query in TraceQL; parsing it gives the same query again. */
 export function formatQuery(query: Query): string {
+  if (query.expression?.kind === "chosen") return query.expression.spans.text;
   return query.expression === null ? "{ }" : `{ ${formatExpression(query.expression, false)} }`;
 }
 
@@ -174,6 +194,8 @@ function formatExpression(expression: Expression, isInner: boolean): string {
       return `${formatOperand(expression.left)} ${expression.comparison} ${formatOperand(expression.right)}`;
     case "not":
       return `!(${formatExpression(expression.item, false)})`;
+    case "chosen":
+      return `(${expression.spans.text})`;
     case "and":
     case "or": {
       const joined = expression.items

@@ -3,6 +3,7 @@
  *
  *   { status = error } | rate() by(resource.service.name) | topk(5)
  *   { kind = server } | quantile_over_time(duration, 0.5, 0.99) > 250ms
+ *   { name = "checkout" } >> { kind = client } | rate()
  *   { } | compare({ status = error }, 5)
  */
 import {
@@ -17,6 +18,7 @@ import {
   type Operand,
   type Query,
 } from "./query.ts";
+import { formatTraceQuery, type TraceQuery } from "./trace-query.ts";
 
 /** What each takes: nothing, a number of the span, such a number and quantiles, or a selection. */
 export const SERIES_FUNCTIONS = {
@@ -40,7 +42,7 @@ export type SeriesStage =
 
 export interface FigureQuery {
   readonly kind: "figures";
-  readonly query: Query;
+  readonly query: TraceQuery;
   readonly function: SeriesFunction;
   /** null for rate and count_over_time. */
   readonly operand: Operand | null;
@@ -53,7 +55,7 @@ export interface FigureQuery {
 /** Matching spans parted in two, and how often each value of each attribute is on either side. */
 export interface CompareQuery {
   readonly kind: "compare";
-  readonly query: Query;
+  readonly query: TraceQuery;
   readonly selection: Query;
   /** Values of each attribute and side. */
   readonly topCount: number;
@@ -74,7 +76,7 @@ export function isSeriesFunction(text: string): text is AnyFunction {
 
 /** In TraceQL; parsing it gives the same query again. */
 export function formatSeriesQuery(query: SeriesQuery): string {
-  return `${formatQuery(query.query)} | ${query.kind === "compare" ? formatCompare(query) : formatFigures(query)}`;
+  return `${formatTraceQuery(query.query)} | ${query.kind === "compare" ? formatCompare(query) : formatFigures(query)}`;
 }
 
 function formatCompare({ selection, topCount, window }: CompareQuery): string {

@@ -95,9 +95,10 @@ export function traceQueryOf({ expression }: Query): TraceQuery {
   return { spanset: { kind: "filter", expression }, stages: [] };
 }
 
-/** The query where it is one spanset `{ ... }` and nothing else; then it is a question about spans. */
+/** The query where it is one spanset `{ ... }`, and further ones as its only stages; then it is a question about spans. */
 export function asSpanQuery({ spanset, stages }: TraceQuery): Query | null {
-  return spanset.kind === "filter" && stages.length === 0 ? { expression: spanset.expression } : null;
+  const filters = [spanset, ...stages].flatMap((item) => (item.kind === "filter" ? [item] : []));
+  return filters.length === 1 + stages.length ? joinQueries(...filters) : null;
 }
 
 /** The query, with its spans held to `query` too: a single spanset's before its stages, those of several as the first stage. */

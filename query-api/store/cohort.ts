@@ -31,8 +31,6 @@ const FIND_TIMEOUT_MS = 8_000;
 const READ_TIMEOUT_MS = 15_000;
 /** How far from the matching spans the other spans of their traces are looked for: each hour more is read for every question. */
 const SLACK_NANO = 3_600_000_000_000n;
-/** Ten thousand ids as hex digits, and room. */
-const QUERY_BYTES_MAX = 1_000_000;
 /** Up to so many traces the bloom filters find their spans; more of them take longer to ask than to read. */
 const BLOOM_TRACE_COUNT_MAX = 100;
 
@@ -175,7 +173,6 @@ async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { dat
   if (chosen.traceCount > 0) {
     const settings = {
       wait_end_of_query: 1,
-      max_query_size: QUERY_BYTES_MAX,
       ...(chosen.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom" } : {}),
     };
     for await (const chunk of await database.stream(sql, { params, signal, timeoutMs: READ_TIMEOUT_MS, settings }))

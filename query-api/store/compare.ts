@@ -5,7 +5,7 @@
 import type { Series, SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
-import { attribute, formatField } from "../search/query.ts";
+import { attribute, formatField, type Query } from "../search/query.ts";
 import type { CompareQuery } from "../search/series-query.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { askWithinLimits } from "./limits.ts";
@@ -44,21 +44,22 @@ interface PointRow {
 /** Throws Failure "timeout" or "overloaded" where even a sixteenth of the range is too much. */
 export async function compareSpans(
   query: CompareQuery,
+  spans: Query,
   range: TimeRange,
   stepNano: bigint,
   asking: Asking,
 ): Promise<Pick<SeriesAnswer, "series" | "scan">> {
   const startedMs = performance.now();
-  const { answer, reasons } = await askWithinLimits(range, asking, (part) => compareWithin(query, part, stepNano, asking));
+  const { answer, reasons } = await askWithinLimits(range, asking, (part) => compareWithin(query, spans, part, stepNano, asking));
   return {
     series: buildSeries(answer.values, answer.points, range, stepNano),
     scan: buildScan(answer.scans, startedMs, [...reasons, ...answer.partialReasons]),
   };
 }
 
-async function compareWithin(query: CompareQuery, range: TimeRange, stepNano: bigint, asking: Asking) {
+async function compareWithin(query: CompareQuery, spans: Query, range: TimeRange, stepNano: bigint, asking: Asking) {
   const { database, signal } = asking;
-  const { source, params, scans } = await compileSource(query, range, stepNano, asking);
+  const { source, params, scans } = await compileSource(query, spans, range, stepNano, asking);
   const options = { signal, timeoutMs: TIMEOUT_MS };
   const ranked = await database.query<ValueRow>(
     `SELECT is_selected, place, key, value, cityHash64(place, key, value) AS hash, cityHash64(place, key) AS field_hash, count() AS n
@@ -96,12 +97,13 @@ const INTRINSICS_SQL = `[('name', toString(name)), ('kind', ${named(SPAN_KINDS, 
 
 /** A row for each attribute of each matching span. */
 async function compileSource(
-  { query, selection, window }: CompareQuery,
+  { selection, window }: CompareQuery,
+  spans: Query,
   range: TimeRange,
   stepNano: bigint,
   asking: Asking,
 ): Promise<{ source: string; params: Readonly<Record<string, unknown>>; scans: readonly ScanFigures[] }> {
-  const matching = await compileInRange(query, range, asking, "q");
+  const matching = await compileInRange(spans, range, asking, "q");
   const selected = await compileInRange(selection, range, asking, "s");
   const isWithin = window === null ? "" : ` AND start >= ${instantSql("selectedFrom")} AND start < ${instantSql("selectedTo")}`;
   const ofMap = (map: string, toText: string): string =>

@@ -21,7 +21,7 @@ export interface NamedField {
 /** The fields that the query compares, each once. */
 export function fieldsOf({ expression }: Query): NamedField[] {
   const found = new Map<string, NamedField>();
-  for (const field of listFields(expression))
+  for (const field of expression?.kind === "chosen" ? expression.spans.fields : listFields(expression))
     found.set(formatField(field), { text: formatField(field), spellings: spellingsOf(field) });
   return [...found.values()];
 }

@@ -65,8 +65,8 @@ function isCounted(field: Field): boolean {
 function fieldsOf(expression: Expression | null): Field[] {
   if (expression === null) return [];
   if (expression.kind === "not") return fieldsOf(expression.item);
-  // Single spans are compared with what is calculated of them.
-  if (expression.kind === "calculate") return [{ kind: "intrinsic", name: "duration" }];
+  // Single spans are compared with what is calculated of them, or known one by one.
+  if (expression.kind === "calculate" || expression.kind === "chosen") return [{ kind: "intrinsic", name: "duration" }];
   if (expression.kind !== "compare") return expression.items.flatMap(fieldsOf);
   // Of a service that is compared with what no service is, the SQL asks the attributes.
   const isOther = expression.field.kind === "attribute" && expression.literal.type !== "string";

@@ -3,7 +3,7 @@ import type { Series, SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { Bindings } from "../search/bindings.ts";
 import { compileNumber } from "../search/compile-operand.ts";
 import type { CompiledQuery } from "../search/compile.ts";
-import { formatField } from "../search/query.ts";
+import { formatField, type Query } from "../search/query.ts";
 import { formatSeriesQuery, type FigureQuery, type SeriesQuery } from "../search/series-query.ts";
 import { isDuration } from "../search/trace-query.ts";
 import { compareSpans } from "./compare.ts";
@@ -19,6 +19,8 @@ const RANKED_GROUP_COUNT_MAX = 2_000;
 export interface SeriesQuestion<Q extends SeriesQuery = SeriesQuery> {
   readonly range: TimeRange;
   readonly query: Q;
+  /** The spans that the figures are of. */
+  readonly spans: Query;
   /** null: steps of a round length, 60 to 120 of them where the range allows. */
   readonly stepNano: bigint | null;
   readonly groupCountMax: number;
@@ -49,7 +51,7 @@ export async function getSeries(question: SeriesQuestion, asking: Asking): Promi
   const told = { fromNano: range.from.toString(), toNano: range.to.toString(), stepSeconds: Number(stepNano) / 1e9, times };
   const answer =
     query.kind === "compare"
-      ? { unit: "spans" as const, ...(await compareSpans(query, range, stepNano, asking)) }
+      ? { unit: "spans" as const, ...(await compareSpans(query, question.spans, range, stepNano, asking)) }
       : { unit: unitOf(query), ...(await getFigures({ ...question, query }, stepNano, asking)) };
   return { ...told, query: formatSeriesQuery(query), ...answer };
 }
@@ -64,7 +66,7 @@ async function getFigures(
   const { range, query, groupCountMax } = question;
   const { database, signal } = asking;
   const askedCount = query.stages.length === 0 ? groupCountMax : RANKED_GROUP_COUNT_MAX;
-  const compiled = await compileInRange(query.query, range, asking);
+  const compiled = await compileInRange(question.spans, range, asking);
   const counted = await countSpans(range, asking);
   const sql = buildSql(query, compiled, counted.count);
   const params = { ...rangeParams(range), ...sql.params };

@@ -74,6 +74,8 @@ const COMMAND_TIMEOUT_MS = 300_000;
 /** Below what servers keep an idle connection for (ClickHouse 3 s and more). */
 const IDLE_CONNECTION_MS = 2_500;
 const CONNECTIONS_MAX = 10;
+/** The server's own limit is 262,144 bytes. */
+const USUAL_SQL_CHARS = 60_000;
 /** The client's own limit lies past the server's, so that normally the server says why. */
 const GRACE_MS = 2_000;
 
@@ -202,7 +204,10 @@ class HttpDatabase implements SpanDatabase {
 
   #bounds(sql: string): ClickHouseSettings {
     const blockRows = this.#isReader ? blockRowsFor(sql) : null;
-    return blockRows === null ? {} : { max_block_size: String(blockRows) };
+    return {
+      ...(blockRows === null ? {} : { max_block_size: String(blockRows) }),
+      ...(sql.length < USUAL_SQL_CHARS ? {} : { max_query_size: String(4 * sql.length) }),
+    };
   }
 
   async #run<T>(options: QueryOptions, fallbackMs: number, send: (shared: SharedOptions) => Promise<T>): Promise<T> {

@@ -244,12 +244,10 @@ describe("a cohort", () => {
     assert.equal(slowest?.name, "SELECT");
   });
 
-  it("of single spans takes one spanset, and the refusal says so", async () => {
-    for (const path of ["/latency", "/heatmap", "/exemplars", "/outliers"]) {
-      const { status, body } = await stack.ask(path, { q: "{ } >> { }", selection: "{ }" });
-      assert.equal(status, 400);
-      assert.match(JSON.stringify(body), /one spanset \{ \.\.\. \}; relations and pipelines choose traces, for \/traces/, path);
-    }
+  it("of spans as they come takes one spanset, and the refusal says so", async () => {
+    const { status, body } = await stack.ask("/tail", { q: "{ } >> { }" });
+    assert.equal(status, 400);
+    assert.match(JSON.stringify(body), /one spanset \{ \.\.\. \}; relations and pipelines look at whole traces/);
   });
 
   it("of nothing is empty", async () => {

@@ -3,16 +3,20 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { parseSeriesQuery, parseTraceQuery } from "@callchain/query-api/search/parse.ts";
 import { Problem } from "@callchain/schemas/api/common.ts";
+import { ExemplarsAnswer, HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
+import { OutliersAnswer } from "@callchain/schemas/api/analysis.ts";
+import { LatencyAnswer } from "@callchain/schemas/api/catalog.ts";
 import { SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { AttributeValue, Span } from "@callchain/schemas/span/span.ts";
 import * as fc from "fast-check";
+import type { z } from "zod";
 import { figureOf, isComplete, rootsOf } from "../support/figures-reference.ts";
 import { plainText } from "../support/query-reference.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { FROM, TRACE_COUNT, buildTraces } from "../support/random-traces.ts";
 import { traceQuery } from "../support/random-queries.ts";
-import { compareSeries, figureSeries } from "../support/series-reference.ts";
+import { compareSeries, figureSeries, spansFound } from "../support/series-reference.ts";
 import { storeSpans } from "../support/store-spans.ts";
 import { findInTraces, type Group } from "../support/traceql-reference.ts";
 
@@ -245,6 +249,60 @@ describe("TraceQL over time", () => {
         const isEqual = values.every((value, step) => isClose(found.get(key)?.[step], value));
         assert.ok(isEqual, `${q}, ${key}: ${String(found.get(key))} for ${String(values)}, seed ${SEED}`);
       }
+    }
+  });
+
+  it("is of spans that relations and pipelines choose, whatever the query", async (t) => {
+    let chosen = 0;
+    await fc.assert(
+      fc.asyncProperty(traceQuery, async (text) => {
+        const q = `${text} | sum_over_time(duration) by(name)`;
+        const asked = parseSeriesQuery(q);
+        assert.ok(asked.kind === "figures");
+        const answer = await ask(q);
+        assert.deepEqual(parseSeriesQuery(answer.query), asked);
+        const found = new Map(
+          answer.series.map(({ by, values }) => [`${JSON.stringify(by.map(({ value }) => value))} `, values]),
+        );
+        const expected = figureSeries(SPANS, asked, FROM, STEP_NANO, 3);
+        assert.deepEqual([...found.keys()].toSorted(), [...expected.keys()].toSorted(), `${q}, seed ${SEED}`);
+        for (const [key, values] of expected) {
+          const isEqual = values.every((value, step) => isClose(found.get(key)?.[step], value));
+          assert.ok(isEqual, `${q}, ${key}: ${String(found.get(key))} for ${String(values)}, seed ${SEED}`);
+        }
+        chosen += expected.size > 0 ? 1 : 0;
+      }),
+      { seed: SEED, numRuns: 60 },
+    );
+    t.diagnostic(`${chosen} of 60 queries found spans`);
+    assert.ok(chosen > 10);
+  });
+
+  it("of spans that are chosen by their traces is what /latency, /heatmap, /exemplars and /outliers say of them", async () => {
+    const to = FROM + 3n * STEP_NANO;
+    for (const q of ["{ } >> { status != ok }", "{ status = error } ~ { } | count() > 1", '{ name = "nobody" } > { }']) {
+      const spans = spansFound(SPANS, parseTraceQuery(q), FROM, to);
+      const askAbout = async <T>(path: string, answer: z.ZodType<T>, params: Record<string, string> = { q }): Promise<T> => {
+        const { status, body } = await stack.ask(path, { ...params, from: FROM, to });
+        assert.equal(status, 200, `${path} ${q}: ${JSON.stringify(body)}`);
+        return answer.parse(body);
+      };
+      const latency = await askAbout("/latency", LatencyAnswer);
+      const heatmap = await askAbout("/heatmap", HeatmapAnswer);
+      const exemplars = await askAbout("/exemplars", ExemplarsAnswer);
+      const outliers = await askAbout("/outliers", OutliersAnswer, { selection: q });
+      assert.equal(latency.groups[0]?.total.count, spans.length, q);
+      assert.equal(
+        heatmap.cells.reduce((sum, { count }) => sum + count, 0),
+        spans.length,
+        q,
+      );
+      const longest = spans.reduce((most, { durationNano }) => (durationNano > most ? durationNano : most), 0n);
+      assert.equal(exemplars.spans[0]?.durationNano ?? 0, Number(longest), q);
+      assert.equal(outliers.selectionSpanCount, spans.length, q);
+      for (const answer of [latency, heatmap, exemplars]) assert.deepEqual(parseTraceQuery(answer.query), parseTraceQuery(q));
+      assert.deepEqual(parseTraceQuery(outliers.selection), parseTraceQuery(q));
+      assert.equal(latency.scan.partial, false);
     }
   });
 

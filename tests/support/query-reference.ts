@@ -17,6 +17,8 @@ export function spanMatches(span: Span, expression: Expression | null, trace: re
       return !spanMatches(span, expression.item, trace);
     case "calculate":
       return calculationHolds(span, trace, expression);
+    case "chosen":
+      throw new Error("spans that were chosen are no part of the language");
     default:
       return comparisonHolds(span, trace, expression.field, expression.comparison, expression.literal);
   }

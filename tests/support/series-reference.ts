@@ -1,10 +1,19 @@
 /** What a TraceQL function over time gives for spans in memory: the reference for the engine's figures. Plain and slow on purpose. */
 import type { CompareQuery, FigureQuery, SeriesStage } from "@callchain/query-api/search/series-query.ts";
+import { asSpanQuery, type TraceQuery } from "@callchain/query-api/search/trace-query.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
 import { numberOf } from "./calculation-reference.ts";
 import { ordered } from "./figures-reference.ts";
 import { plainText, spanMatches } from "./query-reference.ts";
-import { textOf } from "./traceql-reference.ts";
+import { findInTraces, textOf, wholeText } from "./traceql-reference.ts";
+
+/** Of those that start in the range (`to` not included), all that the query leaves, with copies. Traces are looked at as far as they go, where the query looks at traces. */
+export function spansFound(spans: readonly Span[], query: TraceQuery, from: bigint, to: bigint): Span[] {
+  const within = spans.filter(({ startNano }) => startNano >= from && startNano < to);
+  const groups = [...findInTraces(asSpanQuery(query) === null ? spans : within, query).values()].flat();
+  const found = new Set(groups.flatMap((group) => group.spans.map(wholeText)));
+  return within.filter((span) => found.has(wholeText(span)));
+}
 
 /** From `from`, a multiple of the step. Values by step, under a text of the group and, of quantiles and histograms, the quantile and the bucket. Copies of a span count. */
 export function figureSeries(
@@ -15,15 +24,12 @@ export function figureSeries(
   stepCount: number,
 ): Map<string, (number | null)[]> {
   const { operand } = query;
-  const isWithin = ({ startNano }: Span): boolean => startNano >= from && startNano < from + BigInt(stepCount) * stepNano;
-  const measured = spans
-    .filter((span) => isWithin(span) && spanMatches(span, query.query.expression))
-    .flatMap((span) => {
-      const by = JSON.stringify(query.by.map((name) => textOf(span, name)));
-      const step = Number(span.startNano / stepNano - from / stepNano);
-      const value = operand === null ? 0 : numberOf(operand, { span });
-      return value === undefined || Number.isNaN(value) ? [] : [{ by, step, value }];
-    });
+  const measured = spansFound(spans, query.query, from, from + BigInt(stepCount) * stepNano).flatMap((span) => {
+    const by = JSON.stringify(query.by.map((name) => textOf(span, name)));
+    const step = Number(span.startNano / stepNano - from / stepNano);
+    const value = operand === null ? 0 : numberOf(operand, { span });
+    return value === undefined || Number.isNaN(value) ? [] : [{ by, step, value }];
+  });
   const series = new Map<string, (number | null)[]>();
   for (const [by, ofGroup] of Map.groupBy(measured, (item) => item.by)) {
     const atStep = (step: number): number[] => ofGroup.flatMap((item) => (item.step === step ? [item.value] : []));
@@ -105,9 +111,8 @@ export function compareSeries(
   stepCount: number,
 ): Map<string, number[]> {
   const series = new Map<string, number[]>();
-  for (const span of spans) {
+  for (const span of spansFound(spans, query, from, from + BigInt(stepCount) * stepNano)) {
     const step = Number(span.startNano / stepNano - from / stepNano);
-    if (step < 0 || step >= stepCount || !spanMatches(span, query.expression)) continue;
     const isWithin = window === null || (span.startNano >= window.fromNano && span.startNano < window.toNano);
     const side = isWithin && spanMatches(span, selection.expression) ? "selection" : "baseline";
     const add = (key: string): void => {

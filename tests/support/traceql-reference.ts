@@ -21,10 +21,13 @@ export function findInTraces(spans: readonly Span[], query: TraceQuery): Map<str
   return found;
 }
 
+/** Equal for copies of a span. */
+export function wholeText(span: Span): string {
+  return JSON.stringify(span, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+}
+
 function withoutCopies(spans: readonly Span[]): Span[] {
-  const textOf = (span: Span): string =>
-    JSON.stringify(span, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
-  return [...new Map(spans.map((span) => [textOf(span), span])).values()].toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
+  return [...new Map(spans.map((span) => [wholeText(span), span])).values()].toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
 }
 
 function isBefore(a: Span, b: Span): boolean {

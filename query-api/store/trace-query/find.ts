@@ -8,7 +8,7 @@
  */
 import type { KnownResources } from "../../search/compile-attribute.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
-import { NANO_PER_SECOND, unixNano } from "@callchain/schemas/span/time.ts";
+import { NANO_PER_SECOND, UNIX_NANO_MAX, unixNano } from "@callchain/schemas/span/time.ts";
 import { evaluateTrace, type SpanGroup } from "../../search/evaluate.ts";
 import type { Plan } from "../../search/plan.ts";
 import { isBeyondLimits, type Asking, type TimeRange } from "../range.ts";
@@ -22,8 +22,12 @@ export interface QuerySearch {
   readonly sort: TraceSort;
   readonly wanted: number;
   readonly after: TraceKey | null;
-  /** Of the spans in its range. */
+  /** Where the spans may lie that what is found is related to; left out, in the range alone. */
+  readonly relatedRange?: TimeRange;
+  /** Of the spans in that range. */
   readonly resources: KnownResources | null;
+  /** Told of every trace that is found, with all of its spans that are. */
+  readonly onFound?: (traceId: string, spans: readonly SpanIdentity[]) => void;
 }
 
 export interface FoundTrace extends TraceKey {
@@ -44,8 +48,12 @@ export interface QueryFinding {
   readonly traces: readonly FoundTrace[];
   /** Where the search goes on, where it stopped before it had `wanted` traces or had looked at everything. */
   readonly stoppedAt: TraceKey | null;
+  /** Newest first: every span that is found and starts behind it is among what was told; null: the whole range was looked at. */
+  readonly reachedNano: bigint | null;
   readonly scans: readonly ScanFigures[];
   readonly partialReasons: readonly string[];
+  /** Those of them that do not go with `stoppedAt`. */
+  readonly cutReasons: readonly string[];
 }
 
 /** Spans of one trace are related when they start within this time of what was found; ranges that are shorter are related in full. */
@@ -79,6 +87,7 @@ class Search {
   readonly #cutTraces: string[] = [];
   #rowCount = 0;
   #batchCount = 0;
+  readonly #relatedRange: TimeRange;
   readonly #start: TraceKey;
   /** Everything better than this has been looked at. */
   #reached: TraceKey;
@@ -86,6 +95,7 @@ class Search {
   constructor(search: QuerySearch, asking: Asking) {
     this.#search = search;
     this.#asking = asking;
+    this.#relatedRange = search.relatedRange ?? search.range;
     this.#start = search.after ?? { key: search.sort === "newest" ? 2n ** 63n - 1n : 2n ** 64n - 1n, traceId: LAST_ID };
     this.#reached = this.#start;
   }
@@ -126,7 +136,7 @@ class Search {
         {
           ...this.#search,
           window,
-          around: sort === "slowest" ? this.#search.range : this.#near(window),
+          around: sort === "slowest" ? this.#relatedRange : this.#near(window),
           keyMax: after?.key ?? null,
           behind,
           countMax: CANDIDATE_COUNT_MAX,
@@ -164,13 +174,13 @@ class Search {
   async #evaluateBatch(batch: readonly Candidate[]): Promise<number> {
     const from = batch.reduce((least, { fromNano }) => (fromNano < least ? fromNano : least), batch[0]?.fromNano ?? 0n);
     const to = batch.reduce((most, { toNano }) => (toNano > most ? toNano : most), 0n) + 1n;
-    const { plan, range, resources } = this.#search;
+    const { plan, resources } = this.#search;
     const answer = await readTraceSpans(
       {
         plan,
         traceIds: batch.map(({ traceId }) => traceId),
         range: this.#near({ from: unixNano(from), to: unixNano(to) }),
-        scope: range,
+        scope: this.#relatedRange,
         resources,
         timeoutMs: Math.max(1_000, this.#timeLeftMs()),
       },
@@ -191,9 +201,9 @@ class Search {
     const groups = evaluateTrace(plan, trace.spans);
     if (groups.length === 0) return;
     const spans = new Set(groups.flatMap((group) => group.spans));
+    const identities = Array.from(spans, trace.identify);
     let key = 0n;
-    for (const at of spans) {
-      const { startNano, durationNano } = trace.identify(at);
+    for (const { startNano, durationNano } of identities) {
       const value = sort === "newest" ? startNano : durationNano;
       if (value > key) key = value;
     }
@@ -209,6 +219,7 @@ class Search {
     // It stood on an earlier page.
     if (after !== null && compareKeys(found, after) <= 0) return;
     this.#found.push(found);
+    this.#search.onFound?.(trace.traceId, identities);
   }
 
   #isPageFull(): boolean {
@@ -223,25 +234,38 @@ class Search {
   #finding(reason: string | null, isStopped: boolean): QueryFinding {
     const traces = (isStopped ? this.#certain() : this.#found).toSorted(compareKeys).slice(0, this.#search.wanted);
     const cut = `Of ${this.#cutTraces.length} traces only the first spans were looked at, since they have too many.`;
+    const cutReasons = this.#cutTraces.length > 0 ? [cut] : [];
     // A search that would go on where it began has nothing to gain from another try.
     const goesOn = isStopped && traces.length < this.#search.wanted && this.#reached !== this.#start;
     return {
       traces,
       stoppedAt: goesOn ? this.#reached : null,
+      reachedNano: isStopped ? this.#reached.key : null,
       scans: this.#scans,
-      partialReasons: [...(reason === null ? [] : [reason]), ...(this.#cutTraces.length > 0 ? [cut] : [])],
+      partialReasons: [...(reason === null ? [] : [reason]), ...cutReasons],
+      cutReasons,
     };
   }
 
   #near({ from, to }: TimeRange): TimeRange {
-    const { range } = this.#search;
-    const [first, last] = [from - AROUND_NANO, to + AROUND_NANO];
-    return { from: first > range.from ? unixNano(first) : range.from, to: last < range.to ? unixNano(last) : range.to };
+    return shorten(widen({ from, to }), this.#relatedRange);
   }
 
   #timeLeftMs(): number {
     return Math.ceil(TIME_MAX_MS - (performance.now() - this.#startedMs));
   }
+}
+
+/** To where spans are related to those in the range. */
+export function widen({ from, to }: TimeRange): TimeRange {
+  return shorten({ from: from - AROUND_NANO, to: to + AROUND_NANO }, { from: unixNano(0n), to: UNIX_NANO_MAX });
+}
+
+function shorten(range: { readonly from: bigint; readonly to: bigint }, within: TimeRange): TimeRange {
+  return {
+    from: range.from > within.from ? unixNano(range.from) : within.from,
+    to: range.to < within.to ? unixNano(range.to) : within.to,
+  };
 }
 
 const GO_ON = "the next page goes on from there, or narrow the time range or the query.";
