@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import process from "node:process";
 import { after, before, test } from "node:test";
+import { clickHouseIsForeign } from "../support/clickhouse.ts";
 import { kafkaMissing } from "../support/kafka-broker.ts";
 import { startKafkaStack, type KafkaStack, type StackRole } from "../support/kafka-stack.ts";
 import { eventually, until } from "../support/process.ts";
@@ -56,6 +57,7 @@ test(
         );
       },
     };
+    if (clickHouseIsForeign() !== false) delete kill["engine"];
     const killAll = async (): Promise<void> => {
       for (const victim of dice.shuffle(Object.keys(kill))) {
         const acceptedBefore = ledger.acceptedCount;

@@ -2,24 +2,20 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { after, before, describe, it } from "node:test";
-import { startEmbeddedClickHouse, type EmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
-import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
-import { openLog } from "@callchain/schemas/runtime/log.ts";
-import { makeTempDir, removeDir } from "../support/process.ts";
+import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { startClickHouse, type TestClickHouse } from "../support/clickhouse.ts";
 
 const CONNECTIONS = [1, 2, 3, 4];
-const dir = makeTempDir();
-let engine: EmbeddedClickHouse;
+let engine: TestClickHouse;
 let database: SpanDatabase;
 
 before(async () => {
-  engine = await startEmbeddedClickHouse({ dataDir: dir, address: { host: "127.0.0.1", port: 0 }, log: openLog("silent") });
-  database = openDatabase({ url: engine.url, role: "reader", connectionsMax: CONNECTIONS.length });
+  engine = await startClickHouse();
+  database = engine.open("reader", { connectionsMax: CONNECTIONS.length });
 });
 after(async () => {
   await database.close();
   await engine.stop();
-  removeDir(dir);
 });
 
 describe("connections to ClickHouse", () => {

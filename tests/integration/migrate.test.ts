@@ -8,8 +8,7 @@ import { join } from "node:path";
 import { createServer } from "node:tls";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { startEmbeddedClickHouse, type EmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
-import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
 import { listMigrations, migrate, planMigration, requireSchema } from "@callchain/schemas/clickhouse/migrate.ts";
 import { withMigrationLock } from "@callchain/schemas/clickhouse/migration-lock.ts";
@@ -17,16 +16,18 @@ import { renderStatement } from "@callchain/schemas/clickhouse/schema-layout.ts"
 import { requireOnlyShard } from "@callchain/schemas/clickhouse/shards.ts";
 import { WORD_KEYS } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { startClickHouse, type TestClickHouse } from "../support/clickhouse.ts";
 import { CLI, makeTempDir, removeDir, runCli } from "../support/process.ts";
+import { environmentOf, type RoleEnvironment } from "../support/roles.ts";
 
 const logger = openLog("test", "silent");
 const dir = makeTempDir();
-let engine: EmbeddedClickHouse;
+let engine: TestClickHouse;
 let server: SpanDatabase;
 
 before(async () => {
-  engine = await startEmbeddedClickHouse({ dataDir: dir, address: { host: "127.0.0.1", port: 0 }, log: logger });
-  server = openDatabase({ url: engine.url, role: "writer" });
+  engine = await startClickHouse();
+  server = engine.open("writer");
 });
 
 after(async () => {
@@ -40,7 +41,7 @@ async function rowsOf(sql: string): Promise<unknown[]> {
 }
 
 async function withDatabase<T>(database: string, work: (open: SpanDatabase) => Promise<T>): Promise<T> {
-  const opened = openDatabase({ url: engine.url, database, role: "writer" });
+  const opened = engine.open("writer", { database });
   try {
     return await work(opened);
   } finally {
@@ -49,23 +50,25 @@ async function withDatabase<T>(database: string, work: (open: SpanDatabase) => P
 }
 
 test("a database is made with every migration, and a second run finds nothing to do", async () => {
+  const database = engine.nameOf("twice");
   const versions = (await listMigrations()).map(({ version }) => version);
-  const steps = await migrate(server, logger, { database: "twice" });
+  const steps = await migrate(server, logger, { database });
   assert.deepEqual(
     steps.flatMap(({ migration }) => migration?.version ?? []),
     versions,
   );
-  assert.deepEqual(await migrate(server, logger, { database: "twice" }), []);
+  assert.deepEqual(await migrate(server, logger, { database }), []);
   assert.deepEqual(
-    await rowsOf("SELECT version FROM twice.schema_migrations ORDER BY version"),
+    await rowsOf(`SELECT version FROM ${database}.schema_migrations ORDER BY version`),
     versions.map((version) => ({ version })),
   );
-  await withDatabase("twice", (opened) => requireSchema(opened));
+  await withDatabase(database, (opened) => requireSchema(opened));
 });
 
 test("a role is told what the database lacks and what mends it", async () => {
-  await server.command("CREATE DATABASE bare");
-  for (const database of ["bare", "absent"]) {
+  const [bare, absent] = [engine.nameOf("bare"), engine.nameOf("absent")];
+  await server.command(`CREATE DATABASE ${bare}`);
+  for (const database of [bare, absent]) {
     await assert.rejects(
       withDatabase(database, (opened) => requireSchema(opened)),
       /lacks schema migrations 1 \(spans\), 2 .*: run callchain migrate/,
@@ -74,11 +77,12 @@ test("a role is told what the database lacks and what mends it", async () => {
 });
 
 test("several at once take each step once", async () => {
-  const clients = [1, 2, 3, 4].map(() => openDatabase({ url: engine.url, role: "writer" }));
+  const database = engine.nameOf("at_once");
+  const clients = [1, 2, 3, 4].map(() => engine.open("writer"));
   try {
-    const taken = await Promise.all(clients.map((client) => migrate(client, logger, { database: "at_once" })));
+    const taken = await Promise.all(clients.map((client) => migrate(client, logger, { database })));
     assert.equal(taken.filter((steps) => steps.length > 0).length, 1);
-    const [ledger] = await rowsOf("SELECT count() AS n, uniqExact(version) AS versions FROM at_once.schema_migrations");
+    const [ledger] = await rowsOf(`SELECT count() AS n, uniqExact(version) AS versions FROM ${database}.schema_migrations`);
     const count = String((await listMigrations()).length);
     assert.deepEqual(ledger, { n: count, versions: count });
   } finally {
@@ -87,10 +91,11 @@ test("several at once take each step once", async () => {
 });
 
 test("the lock keeps the second out until the first is done, and is gone with its connection", async () => {
+  const database = engine.nameOf("guarded");
   const events: string[] = [];
   const inside = Promise.withResolvers<void>();
   const leave = Promise.withResolvers<void>();
-  const first = withMigrationLock(server, "guarded", logger, async (assertHeld) => {
+  const first = withMigrationLock(server, database, logger, async (assertHeld) => {
     events.push("first in");
     inside.resolve();
     await leave.promise;
@@ -98,10 +103,10 @@ test("the lock keeps the second out until the first is done, and is gone with it
     events.push("first out");
   });
   await inside.promise;
-  const other = openDatabase({ url: engine.url, role: "writer" });
-  const second = withMigrationLock(other, "guarded", logger, () => Promise.resolve(events.push("second in")));
+  const other = engine.open("writer");
+  const second = withMigrationLock(other, database, logger, () => Promise.resolve(events.push("second in")));
   await assert.rejects(
-    server.command("SELECT 1 FORMAT Null", { queryId: "callchain-migrate-guarded" }),
+    server.command("SELECT 1 FORMAT Null", { queryId: `callchain-migrate-${database}` }),
     (error) => clickHouseCodeOf(error) === 216,
   );
   leave.resolve();
@@ -111,9 +116,10 @@ test("the lock keeps the second out until the first is done, and is gone with it
 });
 
 test("a lock that ClickHouse ended is noticed before the next step", async () => {
+  const database = engine.nameOf("ended");
   await assert.rejects(
-    withMigrationLock(server, "ended", logger, async (assertHeld) => {
-      await server.command("KILL QUERY WHERE query_id = 'callchain-migrate-ended' SYNC");
+    withMigrationLock(server, database, logger, async (assertHeld) => {
+      await server.command(`KILL QUERY WHERE query_id = 'callchain-migrate-${database}' SYNC`);
       for (;;) {
         assertHeld();
         await delay(20);
@@ -125,9 +131,9 @@ test("a lock that ClickHouse ended is noticed before the next step", async () =>
 
 test("a process killed at any moment leaves a schema that the next run completes", async () => {
   for (let round = 0; round < 5; round += 1) {
-    const database = `killed_${round}`;
-    const args = ["migrate", "--no-topics", "--clickhouse-url", engine.url, "--clickhouse-database", database];
-    const child = spawn(process.execPath, [CLI, ...args], { stdio: "ignore" });
+    const database = engine.nameOf(`killed_${round}`);
+    const env = { ...process.env, ...serverOf(database) };
+    const child = spawn(process.execPath, [CLI, "migrate", "--no-topics"], { env, stdio: "ignore" });
     const exited = once(child, "exit");
     // From its first statement on: somewhere within the lock, the tables and the ledger.
     while (child.exitCode === null) {
@@ -144,23 +150,29 @@ test("a process killed at any moment leaves a schema that the next run completes
   }
 });
 
+/** What a role is told of a database of the engine. */
+function serverOf(database: string): RoleEnvironment {
+  return environmentOf({ ...engine.settings, clickhouseDatabase: database });
+}
+
 /** `callchain migrate --dry-run` for a database of the engine. */
 function dryRun(database: string, flags: readonly string[]): ReturnType<typeof runCli> {
-  const target = ["--clickhouse-url", engine.url, "--clickhouse-database", database];
-  return runCli(["migrate", "--dry-run", "--no-topics", ...target, ...flags]);
+  return runCli(["migrate", "--dry-run", "--no-topics", ...flags], serverOf(database));
 }
 
 test("a dry run prints the statements and makes nothing", async () => {
-  const { status, stdout } = await dryRun("dry", ["--retention-days", "14"]);
+  const database = engine.nameOf("dry");
+  const { status, stdout } = await dryRun(database, ["--retention-days", "14"]);
   assert.equal(status, 0);
-  assert.match(stdout, /^CREATE DATABASE IF NOT EXISTS dry;$/m);
-  assert.match(stdout, /^CREATE TABLE IF NOT EXISTS dry\.spans$/m);
-  assert.match(stdout, /^ALTER TABLE dry\.spans MODIFY TTL ingest_day \+ INTERVAL 14 DAY;$/m);
-  assert.deepEqual(await rowsOf("SELECT name FROM system.databases WHERE name = 'dry'"), []);
+  const lines = stdout.split("\n");
+  assert.ok(lines.includes(`CREATE DATABASE IF NOT EXISTS ${database};`));
+  assert.ok(lines.includes(`CREATE TABLE IF NOT EXISTS ${database}.spans`));
+  assert.ok(lines.includes(`ALTER TABLE ${database}.spans MODIFY TTL ingest_day + INTERVAL 14 DAY;`));
+  assert.deepEqual(await rowsOf(`SELECT name FROM system.databases WHERE name = '${database}'`), []);
 });
 
 test("attributes of an earlier release part into words and other texts, at once and for good", async () => {
-  const name = "parted";
+  const name = engine.nameOf("parted");
   const layout = { database: name, cluster: null };
   const migrations = await listMigrations();
   const words = migrations.find((migration) => migration.name === "words");
@@ -199,29 +211,30 @@ test("attributes of an earlier release part into words and other texts, at once 
 });
 
 test("retention is what was last asked for, and takes whole days of arrival", async () => {
-  await migrate(server, logger, { database: "kept", retention: { days: 14 } });
-  assert.deepEqual(await planMigration(server, { database: "kept", retention: { days: 14 } }), []);
-  assert.deepEqual(await planMigration(server, { database: "kept" }), [], "left out, it stays");
+  const database = engine.nameOf("kept");
+  await migrate(server, logger, { database, retention: { days: 14 } });
+  assert.deepEqual(await planMigration(server, { database, retention: { days: 14 } }), []);
+  assert.deepEqual(await planMigration(server, { database }), [], "left out, it stays");
   await server.command(
-    "INSERT INTO kept.spans (ingest_day, log_offset) SELECT today() - 20 + number * 15, number FROM numbers(2)",
+    `INSERT INTO ${database}.spans (ingest_day, log_offset) SELECT today() - 20 + number * 15, number FROM numbers(2)`,
     {
       settings: { max_partitions_per_insert_block: 2 },
     },
   );
-  await server.command("OPTIMIZE TABLE kept.spans FINAL");
-  assert.deepEqual(await rowsOf("SELECT log_offset FROM kept.spans"), [{ log_offset: "1" }]);
-  await migrate(server, logger, { database: "kept", retention: { days: 3 } });
-  await server.command("OPTIMIZE TABLE kept.spans FINAL");
-  assert.deepEqual(await rowsOf("SELECT log_offset FROM kept.spans"), []);
-  await migrate(server, logger, { database: "kept", retention: "forever" });
-  const [table] = await rowsOf("SELECT engine_full FROM system.tables WHERE database = 'kept' AND name = 'spans'");
+  await server.command(`OPTIMIZE TABLE ${database}.spans FINAL`);
+  assert.deepEqual(await rowsOf(`SELECT log_offset FROM ${database}.spans`), [{ log_offset: "1" }]);
+  await migrate(server, logger, { database, retention: { days: 3 } });
+  await server.command(`OPTIMIZE TABLE ${database}.spans FINAL`);
+  assert.deepEqual(await rowsOf(`SELECT log_offset FROM ${database}.spans`), []);
+  await migrate(server, logger, { database, retention: "forever" });
+  const [table] = await rowsOf(`SELECT engine_full FROM system.tables WHERE database = '${database}' AND name = 'spans'`);
   assert.doesNotMatch(JSON.stringify(table), /TTL/);
   const refused = await runCli(["migrate", "--retention-days", "0"]);
   assert.match(refused.stderr, /--retention-days: given "0", accepted is a whole number of days from 1 to 36500, or forever/);
 });
 
 test("shards in another order, or another number of them, are refused before anything is read again", async () => {
-  const names = ["shard_a", "shard_b"];
+  const names = [engine.nameOf("shard_a"), engine.nameOf("shard_b")];
   for (const database of names) await migrate(server, logger, { database });
   for (const [shard, partition] of [
     [0, 0],
@@ -230,7 +243,7 @@ test("shards in another order, or another number of them, are refused before any
   ]) {
     await server.command(`INSERT INTO ${names[shard ?? 0]}.spans (log_partition, log_offset) VALUES (${partition}, 7)`);
   }
-  const [a, b] = names.map((database) => openDatabase({ url: engine.url, database, role: "writer" }));
+  const [a, b] = names.map((database) => engine.open("writer", { database }));
   assert.ok(a !== undefined && b !== undefined);
   try {
     for (const partition of [0, 1, 2, 3]) await requireOnlyShard([a, b], partition);
@@ -250,8 +263,9 @@ test("an https server is taken by the authority of --clickhouse-ca-file, and no 
   const subject = ["-subj", "/CN=clickhouse", "-addext", "subjectAltName=IP:127.0.0.1"];
   const made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert, ...subject];
   assert.equal(spawnSync("openssl", made).status, 0);
+  const { hostname, port } = new URL(engine.url);
   const front = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
-    const back = connect(Number(new URL(engine.url).port), "127.0.0.1");
+    const back = connect(Number(port), hostname);
     socket.pipe(back).pipe(socket);
     for (const side of [socket, back]) side.on("error", () => void [socket.destroy(), back.destroy()]);
   });
@@ -259,11 +273,12 @@ test("an https server is taken by the authority of --clickhouse-ca-file, and no 
   await once(front, "listening");
   const bound = front.address();
   assert.ok(bound !== null && typeof bound === "object");
-  const args = ["migrate", "--no-topics", "--clickhouse-url", `https://127.0.0.1:${bound.port}`, "--clickhouse-database", "tls"];
+  const args = ["migrate", "--no-topics", "--clickhouse-url", `https://127.0.0.1:${bound.port}`];
+  const environment = serverOf(engine.nameOf("tls"));
   try {
-    const trusted = await runCli([...args, "--clickhouse-ca-file", cert]);
+    const trusted = await runCli([...args, "--clickhouse-ca-file", cert], environment);
     assert.equal(trusted.status, 0, trusted.stderr);
-    const unknown = await runCli(args);
+    const unknown = await runCli(args, environment);
     assert.equal(unknown.status, 1);
     assert.match(unknown.stderr, /ClickHouse at https:\/\/127\.0\.0\.1:\d+ does not answer: .*self-signed certificate/);
   } finally {

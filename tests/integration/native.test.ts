@@ -1,13 +1,9 @@
 /** Blocks made here, read by the real engine: what protobufjs sees in a request is what ClickHouse gives back. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { inspect } from "node:util";
 import * as fc from "fast-check";
-import { startEmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
-import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { migrate } from "@callchain/schemas/clickhouse/migrate.ts";
 import { SpanBlock } from "@callchain/schemas/clickhouse/native/block.ts";
 import { parseSpanRow, SPAN_SELECT } from "@callchain/schemas/clickhouse/rows.ts";
@@ -18,6 +14,7 @@ import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { buildCorpus } from "../bench/corpus.ts";
 import { readBlock } from "../native/block-reader.ts";
 import { encodeWithProtobufjs, expectRows, exportRequest, readRow } from "../native/oracle.ts";
+import { startClickHouse } from "../support/clickhouse.ts";
 
 const COLUMNS = SPAN_COLUMNS.map(([name]) => name).join(", ");
 const log = openLog("test", "silent");
@@ -25,10 +22,8 @@ const parts = new Lifecycle(log);
 let database: SpanDatabase;
 
 before(async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), "callchain-native-"));
-  parts.add("directory", { stop: () => rm(dataDir, { recursive: true, force: true }) });
-  const engine = parts.add("engine", await startEmbeddedClickHouse({ dataDir, address: { host: "127.0.0.1", port: 0 }, log }));
-  database = openDatabase({ url: engine.url, role: "writer" });
+  const engine = parts.add("engine", await startClickHouse());
+  database = engine.open("writer");
   parts.add("database", { stop: () => database.close() });
   await migrate(database, log);
 });

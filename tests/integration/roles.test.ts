@@ -6,26 +6,25 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { openKafkaAppender } from "@callchain/collector/log/kafka/kafka-appender.ts";
 import type { KafkaConfig } from "@callchain/collector/log/kafka/settings.ts";
-import { startEmbeddedClickHouse, type EmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
 import { TraceTreeAnswer } from "@callchain/schemas/api/traces.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { Ledger, NO_FAULTS, encodeSpans } from "../fault/ledger.ts";
 import { kafkaMissing, startKafkaBroker, type KafkaBroker } from "../support/kafka-broker.ts";
-import { ROOT, eventually, getJson, makeTempDir, removeDir, runCli } from "../support/process.ts";
+import { startClickHouse, type TestClickHouse } from "../support/clickhouse.ts";
+import { ROOT, eventually, getJson, runCli } from "../support/process.ts";
 import { environmentOf, startRoleProcess, type RoleEnvironment, type RoleProcess } from "../support/roles.ts";
 
 const logger = openLog("test", "silent");
 
 describe("roles as processes", { skip: kafkaMissing() }, () => {
-  const dir = makeTempDir();
   const running: RoleProcess[] = [];
   let broker: KafkaBroker;
-  let engine: EmbeddedClickHouse;
+  let engine: TestClickHouse;
 
   before(async () => {
     broker = await startKafkaBroker();
-    engine = await startEmbeddedClickHouse({ dataDir: dir, address: { host: "127.0.0.1", port: 0 }, log: logger });
+    engine = await startClickHouse();
   });
   afterEach(async () => {
     for (const role of running.splice(0)) await role.stop();
@@ -33,7 +32,6 @@ describe("roles as processes", { skip: kafkaMissing() }, () => {
   after(async () => {
     await engine.stop();
     await broker.stop();
-    removeDir(dir);
   });
 
   function start(role: "receive" | "write" | "query", environment: RoleEnvironment): RoleProcess {
@@ -50,8 +48,8 @@ describe("roles as processes", { skip: kafkaMissing() }, () => {
       kafkaDeadLetterTopic: `${name}_dead`,
       kafkaGroup: name,
       kafkaSessionMs: 3000,
-      clickhouseUrl: engine.url,
-      clickhouseDatabase: name,
+      ...engine.settings,
+      clickhouseDatabase: engine.nameOf(name),
     });
   }
 
@@ -106,7 +104,7 @@ describe("roles as processes", { skip: kafkaMissing() }, () => {
     assert.equal(await write.stop(), 0, write.output());
     const second = start("write", environment);
     await second.find(/write is ready/);
-    await eventually(async () => assert.deepEqual(await ledger.compare(`${engine.url}/line`), NO_FAULTS));
+    await eventually(async () => assert.deepEqual(await ledger.compare(engine.urlOf("line")), NO_FAULTS));
   });
 
   test("write and query alone show what another collector put into the topic before they were there", async () => {

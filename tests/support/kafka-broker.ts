@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, connect } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -11,14 +11,12 @@ import { ensureTopics } from "@callchain/collector/log/kafka/kafka-topic.ts";
 import { kafkaSettings, type KafkaConfig } from "@callchain/collector/log/kafka/settings.ts";
 import { readConfig } from "@callchain/schemas/runtime/config.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
+import { freePort } from "./free-port.ts";
 import { findKafka } from "./kafka-jars.ts";
 
 const JVM_FLAGS = ["-Xmx512m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
 const START_LIMIT_MS = 90_000;
 const START_ATTEMPTS = 3;
-/** Below the range that outgoing connections take their ports from: a port is still free when a killed broker comes back. */
-const PORT_MIN = 20_000;
-const PORT_MAX = 32_000;
 const CLUSTER_ID = "Y2FsbGNoYWluLWthZmthMQ";
 
 export interface KafkaBroker {
@@ -213,16 +211,4 @@ function isOpen(port: number): Promise<boolean> {
     });
     socket.once("error", () => resolve(false));
   });
-}
-
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
 }

@@ -1,13 +1,10 @@
-/** The distributed mode on one machine: a real broker, the real engine, and the roles as processes that can be killed. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** The distributed mode on one machine: a real broker, a real ClickHouse, and the roles as processes that can be killed. */
 import type { KafkaConfig } from "@callchain/collector/log/kafka/settings.ts";
-import { startEmbeddedClickHouse, type EmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
-import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { migrate } from "@callchain/schemas/clickhouse/migrate.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
+import { startClickHouse, type TestClickHouse } from "./clickhouse.ts";
 import { startKafkaBroker, type KafkaBroker } from "./kafka-broker.ts";
 import { environmentOf, startRoleProcess, type RoleProcess } from "./roles.ts";
 
@@ -20,7 +17,7 @@ export interface StackRole extends RoleProcess {
 
 export interface KafkaStack extends Running {
   readonly broker: KafkaBroker;
-  readonly engine: EmbeddedClickHouse;
+  readonly engine: TestClickHouse;
   readonly database: SpanDatabase;
   /** Resolves when the role says that it is ready. */
   startRole(role: "receive" | "write", config: KafkaConfig, nodeArgs?: readonly string[]): Promise<StackRole>;
@@ -28,23 +25,21 @@ export interface KafkaStack extends Running {
 
 /** `stop` ends everything, roles included, and removes the directories. */
 export async function startKafkaStack(): Promise<KafkaStack> {
-  const dir = await mkdtemp(join(tmpdir(), "callchain-stack-"));
   const broker = await startKafkaBroker();
-  const engine = await startEmbeddedClickHouse({ dataDir: dir, address: { host: "127.0.0.1", port: 0 }, log: logger });
-  const database = openDatabase({ url: engine.url, role: "writer" });
+  const engine = await startClickHouse();
+  const database = engine.open("writer");
   await migrate(database, logger);
   const roles = new Set<RoleProcess>();
   return {
     broker,
     engine,
     database,
-    startRole: (role, config, nodeArgs = []) => startRole(role, config, { engineUrl: engine.url, nodeArgs }, roles),
+    startRole: (role, config, nodeArgs = []) => startRole(role, config, { engine, nodeArgs }, roles),
     stop: async () => {
       await Promise.all([...roles].map((role) => role.kill()));
       await database.close();
       await engine.stop();
       await broker.stop();
-      await rm(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }
@@ -53,12 +48,12 @@ export async function startKafkaStack(): Promise<KafkaStack> {
 async function startRole(
   role: "receive" | "write",
   config: KafkaConfig,
-  { engineUrl, nodeArgs }: { readonly engineUrl: string; readonly nodeArgs: readonly string[] },
+  { engine, nodeArgs }: { readonly engine: TestClickHouse; readonly nodeArgs: readonly string[] },
   all: Set<RoleProcess>,
 ): Promise<StackRole> {
   const { kafkaBrokers, kafkaTopic, kafkaDeadLetterTopic, kafkaGroup, kafkaSessionMs } = config;
   const kafka = { kafkaBrokers: kafkaBrokers.join(","), kafkaTopic, kafkaDeadLetterTopic, kafkaGroup, kafkaSessionMs };
-  const own = role === "write" ? { clickhouseUrl: engineUrl, clickhouseDatabase: "default" } : {};
+  const own = role === "write" ? engine.settings : {};
   const started = startRoleProcess(role, environmentOf({ logLevel: "warn", ...kafka, ...own }), nodeArgs);
   all.add(started);
   await started.find(/is ready\.\n(?:.*\n)+/);

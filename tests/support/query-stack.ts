@@ -1,16 +1,13 @@
-/** The real engine with the schema and the query API's server over it, for tests that ask through HTTP. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startEmbeddedClickHouse } from "@callchain/deploy/embedded-clickhouse/supervisor.ts";
+/** A real ClickHouse with the schema and the query API's server over it, for tests that ask through HTTP. */
 import { NO_RECEIVERS } from "@callchain/query-api/routes/ingest.ts";
 import { startQueryServer } from "@callchain/query-api/server.ts";
 import type { IngestAnswer } from "@callchain/schemas/api/catalog.ts";
-import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { migrate } from "@callchain/schemas/clickhouse/migrate.ts";
 import { Lifecycle, type Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
+import { startClickHouse } from "./clickhouse.ts";
 
 export interface Reply {
   readonly status: number;
@@ -22,7 +19,7 @@ export interface QueryStack extends Running {
   readonly url: string;
   readonly writer: SpanDatabase;
   readonly reader: SpanDatabase;
-  /** Process id of the engine. */
+  /** Process id of ClickHouse; 0 while it is away. */
   enginePid(): number;
   /** GET under /api/v1 with these query parameters. */
   ask(path: string, params?: Readonly<Record<string, string | number | bigint>>): Promise<Reply>;
@@ -39,15 +36,13 @@ export async function startQueryStack(
 ): Promise<QueryStack> {
   const logger = openLog("test", "silent");
   const parts = new Lifecycle(logger);
-  const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), "callchain-query-")));
-  if (givenDir === undefined) parts.add("directory", { stop: () => rm(dataDir, { recursive: true, force: true }) });
-  const address = { host: "127.0.0.1", port: 0 };
-  const engine = parts.add("engine", await startEmbeddedClickHouse({ dataDir, address, log: logger }));
-  const writer = openDatabase({ url: engine.url, role: "writer" });
+  const engine = parts.add("engine", await startClickHouse(givenDir));
+  const writer = engine.open("writer");
   parts.add("writer", { stop: () => writer.close() });
   await migrate(writer, logger);
-  const reader = openDatabase({ url: engine.url, role: "reader" });
+  const reader = engine.open("reader");
   parts.add("reader", { stop: () => reader.close() });
+  const address = { host: "127.0.0.1", port: 0 };
   const options = { address, database: reader, uiDir, ingest, importer: null, metrics: new Registry(), logger };
   const server = parts.add("server", await startQueryServer(options));
   return {

@@ -1,15 +1,17 @@
 /**
  * `npm test`: every *.test.ts of the repository, unit tests first, then the suites of tests/ that start real processes.
  * `--only NAME` keeps the files whose path has NAME in it; `--full` asks the fault suites for their long form.
+ * Where there is a ClickHouse server (CLICKHOUSE_URL, or a binary on PATH), the suites that store spans run a second time, against it.
  * Ends with the line "N passed, N failed, N skipped".
  */
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { findChromium } from "./chromium.ts";
+import { findClickHouseServer } from "./clickhouse.ts";
 import { findKafka } from "./kafka-jars.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -69,6 +71,23 @@ await runFiles(
   2,
 );
 await runFiles(files.filter(isHeavy), 1);
+
+/** Suites that take their ClickHouse from where a server stands in for the engine. */
+const takesClickHouse = (path: string): boolean =>
+  /"\.\.\/support\/(?:clickhouse|kafka-stack|query-stack)\.ts"/.test(readFileSync(join(root, path), "utf8"));
+const server = findClickHouseServer();
+if (server === null)
+  process.stdout.write(
+    "\n*** No ClickHouse server (CLICKHOUSE_URL, clickhouse on PATH): the embedded engine alone was tested.\n",
+  );
+else {
+  process.stdout.write(`\n*** Against the ClickHouse server ${"url" in server ? "at CLICKHOUSE_URL" : "on PATH"}:\n\n`);
+  process.env["CALLCHAIN_TEST_CLICKHOUSE"] = "server";
+  await runFiles(
+    files.filter((path) => isHeavy(path) && takesClickHouse(path)),
+    1,
+  );
+}
 for (const what of skipped) process.stdout.write(`\n*** SKIPPED ${what}`);
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

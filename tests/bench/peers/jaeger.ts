@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { freePort } from "../../support/kafka-broker.ts";
+import { freePort } from "../../support/free-port.ts";
 import { bytesAllocated } from "../proc.ts";
 import { findJaeger, JAEGER_COLLECTOR_VERSION, JAEGER_VERSION } from "./jaeger-build.ts";
 import { startPeer } from "./peer-process.ts";

@@ -1,6 +1,6 @@
 /** Zipkin with its storage in memory, the one its release starts with. */
 import { z } from "zod";
-import { freePort } from "../../support/kafka-broker.ts";
+import { freePort } from "../../support/free-port.ts";
 import { startPeer } from "./peer-process.ts";
 import type { FoundSystem, StartedSystem } from "./system.ts";
 import { findZipkin, ZIPKIN_VERSION } from "./zipkin-jar.ts";
