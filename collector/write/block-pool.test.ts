@@ -37,6 +37,6 @@ test("a wait that is given up takes no block away from the others", async () => 
 test("all partitions and all inserts share the memory", () => {
   const pool = new BlockPool(1200, 2);
   assert.equal(pool.bytesOfBlock, 400);
-  pool.setPartitionCount(10);
+  pool.partitionCount = 10;
   assert.equal(pool.bytesOfBlock, 100);
 });

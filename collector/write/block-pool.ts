@@ -21,7 +21,11 @@ export class BlockPool {
     this.#free = Array.from({ length: spareCount }, () => new SpanBlock());
   }
 
-  setPartitionCount(count: number): void {
+  get partitionCount(): number {
+    return this.#partitionCount;
+  }
+
+  set partitionCount(count: number) {
     this.#partitionCount = count;
   }
 

@@ -27,7 +27,7 @@ export interface WriteLimits {
   readonly blockAgeMaxMs: number;
   /** At this age while the log's end is not in sight: sooner would make more and smaller blocks, and so be found later. */
   readonly backlogAgeMaxMs: number;
-  /** Between the starts of two inserts, so that a trickle does not make a part of every request. */
+  /** Between the starts of two inserts of a database on average, so that a trickle does not make a part of every request; no longer than blockAgeMaxMs in each partition. */
   readonly insertIntervalMinMs: number;
   /** From this many rows on a block waits for its size or its age, even while the log has nothing more. */
   readonly busyRowsMin: number;
@@ -247,9 +247,9 @@ export class PartitionWriter {
 
   /** When a block that is not full is to be stored. */
   #dueMs(): number {
-    const { busyRowsMin, insertIntervalMinMs } = this.#options.limits;
-    if (this.#filling.block.rowCount >= busyRowsMin) return this.#maxAgeMs();
-    return this.#lastInsertMs + insertIntervalMinMs;
+    const { limits, pool } = this.#options;
+    if (this.#filling.block.rowCount >= limits.busyRowsMin) return this.#maxAgeMs();
+    return this.#lastInsertMs + Math.min(limits.blockAgeMaxMs, limits.insertIntervalMinMs * Math.max(1, pool.partitionCount));
   }
 
   /** When it is to be stored at the latest. */

@@ -37,7 +37,7 @@ export const DEFAULT_WRITE_LIMITS: WriteLimits = {
   blockBytesMax: 96 * 1024 * 1024,
   blockAgeMaxMs: 1_300,
   backlogAgeMaxMs: 5_000,
-  insertIntervalMinMs: 250,
+  insertIntervalMinMs: 400,
   busyRowsMin: 5_000,
   insertTimeoutMs: 120_000,
   insertCountMax: 2,
@@ -105,7 +105,7 @@ class Writer implements LogConsumer, Running {
     const writer = partitions.get(partition);
     // First: should the partition come back at once, it gets a writer of its own, and the query id keeps the two apart.
     partitions.delete(partition);
-    pool.setPartitionCount(partitions.size);
+    pool.partitionCount = partitions.size;
     await writer?.revoke();
   }
 
@@ -143,7 +143,7 @@ class Writer implements LogConsumer, Running {
       onStored: (position) => log.release(position),
     });
     partitions.set(partition, writer);
-    pool.setPartitionCount(partitions.size);
+    pool.partitionCount = partitions.size;
     return writer;
   }
 }

@@ -110,7 +110,7 @@ async function countOf(database: SpanDatabase, offset: bigint): Promise<{ all: n
 /** Every call that one insert makes, by the thread that made most of its kind. */
 function findPoints(): Promise<CrashPoint[]> {
   return withEngine(async (engine, database) => {
-    await migrate(database, logger);
+    await migrate(database, logger, { database: engine.database });
     await insertBlock(database, 0n);
     const strace = await attach(engine.pid ?? 0, ["-e", `trace=${CALLS.join(",")}`]);
     await insertBlock(database, 1n);

@@ -25,7 +25,7 @@ before(async () => {
   const engine = parts.add("engine", await startClickHouse());
   database = engine.open("writer");
   parts.add("database", { stop: () => database.close() });
-  await migrate(database, log);
+  await migrate(database, log, { database: engine.database });
 });
 
 after(() => parts.stop());

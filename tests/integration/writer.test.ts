@@ -35,7 +35,7 @@ before(async () => {
   root = await mkdtemp(join(tmpdir(), "callchain-writer-"));
   engine = await startClickHouse();
   database = engine.open("writer");
-  await migrate(database, logger);
+  await migrate(database, logger, { database: engine.database });
 });
 
 after(async () => {
@@ -125,7 +125,7 @@ function recordsOf(requests: readonly Uint8Array[], first = 0n): LogRecord[] {
 
 describe("the schema", () => {
   test("the migrated table has the columns of SPAN_COLUMNS, in their order, and migrating again changes nothing", async () => {
-    await migrate(database, logger);
+    await migrate(database, logger, { database: engine.database });
     const { rows } = await database.query<{ name: string; type: string }>(
       "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'spans' AND default_kind != 'ALIAS' ORDER BY position",
     );

@@ -30,6 +30,8 @@ type OpenOptions = Pick<DatabaseOptions, "database" | "connectionsMax">;
 export interface TestClickHouse extends Running {
   /** With user and password where the server wants them, and the suite's own database as its path. */
   readonly url: string;
+  /** The suite's own. */
+  readonly database: string;
   /** What a role is told of the server, by the names of its settings. */
   readonly settings: Readonly<Record<string, string>>;
   /** Of the process, to be killed, after which it comes back; null while it is away, and for a server that is not ours. */
@@ -87,6 +89,7 @@ export async function startClickHouse(givenDir?: string): Promise<TestClickHouse
   const { origin, username, password } = new URL(server.url);
   return {
     url: urlOf(own),
+    database: own,
     settings: {
       clickhouseUrl: origin,
       clickhouseDatabase: own,

@@ -28,7 +28,7 @@ export async function startKafkaStack(): Promise<KafkaStack> {
   const broker = await startKafkaBroker();
   const engine = await startClickHouse();
   const database = engine.open("writer");
-  await migrate(database, logger);
+  await migrate(database, logger, { database: engine.database });
   const roles = new Set<RoleProcess>();
   return {
     broker,

@@ -39,7 +39,7 @@ export async function startQueryStack(
   const engine = parts.add("engine", await startClickHouse(givenDir));
   const writer = engine.open("writer");
   parts.add("writer", { stop: () => writer.close() });
-  await migrate(writer, logger);
+  await migrate(writer, logger, { database: engine.database });
   const reader = engine.open("reader");
   parts.add("reader", { stop: () => reader.close() });
   const address = { host: "127.0.0.1", port: 0 };
