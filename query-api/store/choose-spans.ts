@@ -33,7 +33,7 @@ export async function chooseSpans(query: TraceQuery, range: TimeRange, asking: A
   // What lies a little beyond the range is no less the parent of a span in it.
   const relatedRange = widen(range);
   const known = await findResources(plan.filters, relatedRange, asking);
-  const chosen = new NewestSpans();
+  const chosen = new NewestSpans(CHOSEN_COUNT_MAX);
   const finding = await findByQuery(
     {
       plan,
@@ -81,25 +81,32 @@ export function withChoice<A extends { readonly scan: Scan }>({ scans, partialRe
   };
 }
 
-/** The newest CHOSEN_COUNT_MAX of what is added, and whatever starts together with the last of them left out. */
-class NewestSpans {
+/** The newest of what is added, `countMax` at most: all that start at `since` or later. */
+export class NewestSpans {
+  readonly #countMax: number;
   #spans: Chosen[] = [];
+  /** What starts here or earlier was left out. */
   #since = -1n;
 
-  add(span: Chosen): void {
-    if (span.startNano > this.#since && this.#spans.push(span) > 2 * CHOSEN_COUNT_MAX) this.#cut();
+  constructor(countMax: number) {
+    this.#countMax = countMax;
   }
 
+  add(span: Chosen): void {
+    if (span.startNano > this.#since && this.#spans.push(span) > 2 * this.#countMax) this.#cut();
+  }
+
+  /** Those from `reached` on; `since` is no earlier. */
   since(reached: bigint): { readonly spans: readonly Chosen[]; readonly since: bigint } {
-    if (this.#spans.length > CHOSEN_COUNT_MAX) this.#cut();
+    if (this.#spans.length > this.#countMax) this.#cut();
     const since = this.#since + 1n > reached ? this.#since + 1n : reached;
     return { spans: this.#spans.filter(({ startNano }) => startNano >= since), since };
   }
 
   #cut(): void {
     const sorted = this.#spans.toSorted((a, b) => (a.startNano < b.startNano ? 1 : -1));
-    this.#since = sorted[CHOSEN_COUNT_MAX]?.startNano ?? this.#since;
-    this.#spans = sorted.slice(0, CHOSEN_COUNT_MAX).filter(({ startNano }) => startNano > this.#since);
+    this.#since = sorted[this.#countMax]?.startNano ?? this.#since;
+    this.#spans = sorted.slice(0, this.#countMax).filter(({ startNano }) => startNano > this.#since);
   }
 }
 

@@ -37,34 +37,34 @@ export interface Counted<T> {
 
 /** With durations and examples. Points without spans are left out. Throws what the database throws. */
 export async function countDurations(selection: Selection, asking: Asking): Promise<Counted<PointFigures>> {
-  const { compiled, rollup, raw, params, scans } = await compileSelection(selection, asking);
+  const { group, rollup, raw, params, scans } = await compileSelection(selection, asking);
   const ask = asker(asking, params, scans);
   const parts: PointFigures[] = [];
   let tail = "1";
   if (rollup !== null) {
     const counting = ask<DurationRow & MarkColumns>(
-      `SELECT isMark, log_partition, max(next) AS next, ${DURATION_COLUMNS} FROM (${rollupBuckets(compiled, rollup, 0)}) GROUP BY isMark, log_partition, by, point`,
+      `SELECT isMark, log_partition, max(next) AS next, ${durationColumns(group)} FROM (${rollupBuckets(group, rollup, 0)}) GROUP BY isMark, log_partition, point${group.key}`,
     );
     const ranking = ask<LongestRow>(
-      `SELECT ${compiled.by} AS by, ${rollup.point} AS point, min(min_nano) AS minNano, max(max_nano) AS maxNano,
+      `SELECT ${rollup.point} AS point${group.column}, min(min_nano) AS minNano, max(max_nano) AS maxNano,
          maxIf(max_nano, status = 2) AS maxErrorNano, ${hexIds("argMaxMerge(service_rollups.slowest)")} AS slowest,
          ${hexIds("argMaxMergeIf(service_rollups.slowest, status = 2)")} AS slowestError
-       FROM service_rollups WHERE ${rollup.where} GROUP BY by, point`,
+       FROM service_rollups WHERE ${rollup.where} GROUP BY point${group.key}`,
     );
     const [rows, longest] = await Promise.all([counting, ranking]);
     tail = tailOf(rows);
     parts.push(...rows.filter((row) => row.isMark === 0).map(readDurations), ...longest.map(readLongest));
   }
   const rows = await ask<DurationRow & LongestRow>(
-    `SELECT ${DURATION_COLUMNS}, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,
+    `SELECT ${durationColumns(group)}, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,
        ${hexIds("argMax(slow, hi)")} AS slowest, ${hexIds("argMaxIf(slowError, hiError, e > 0)")} AS slowestError
      FROM (
-       SELECT ${compiled.by} AS by, ${raw.point} AS point, ${durationBucketSql()} AS bucket, count() AS n, countIf(status = 2) AS e,
+       SELECT ${raw.point} AS point${group.column}, ${durationBucketSql()} AS bucket, count() AS n, countIf(status = 2) AS e,
          min(duration_nano) AS lo, max(duration_nano) AS hi, maxIf(duration_nano, status = 2) AS hiError,
          argMax((trace_id, span_id), duration_nano) AS slow, argMaxIf((trace_id, span_id), duration_nano, status = 2) AS slowError
-       FROM ${raw.source(tail)} GROUP BY by, point, bucket
+       FROM ${raw.source(tail)} GROUP BY point${group.key}, bucket
      )
-     GROUP BY by, point`,
+     GROUP BY point${group.key}`,
   );
   parts.push(...rows.map(readDurations), ...rows.map(readLongest));
   return { found: mergePoints(parts), scans: ask.scans };
@@ -83,50 +83,52 @@ export async function countEntries(
   asking: Asking,
 ): Promise<Counted<EntryFigures>> {
   const whole = { ...selection, stepNano: null, isEntry: false, groups: null };
-  const { compiled, rollup, raw, params, scans } = await compileSelection(whole, asking);
+  const { group, rollup, raw, params, scans } = await compileSelection(whole, asking);
   const ask = asker(asking, params, scans);
   const found: EntryFigures[] = [];
   let tail = "1";
   if (rollup !== null) {
     const rows = await ask<EntryRow & MarkColumns>(
-      `SELECT isMark, log_partition, max(next) AS next, ${ENTRY_COLUMNS}
+      `SELECT isMark, log_partition, max(next) AS next, ${entryColumns(group)}
        FROM (
-         SELECT tier = 0 AS isMark, log_partition, ${compiled.by} AS by, isEntry, if(isEntry, fine, 0) AS bucket, max(log_next) AS next,
+         SELECT tier = 0 AS isMark, log_partition${group.column}, isEntry, if(isEntry, fine, 0) AS bucket, max(log_next) AS next,
            sum(if(isEntry, bucketSpans, spans)) AS n, sumIf(if(isEntry, bucketSpans, spans), status = 2) AS e,
            min(min_nano) AS lo, max(max_nano) AS hi, max(last_nano) AS last
          FROM (SELECT tier, log_partition, log_next, service, kind, status, spans, min_nano, max_nano, last_nano, durations,
                  (kind IN (2, 5) OR is_root) AND tier != 0 AS isEntry
                FROM service_rollups WHERE tier = 0 OR (${rollup.where}))
          LEFT ARRAY JOIN if(isEntry, durations.1, []) AS fine, if(isEntry, durations.2, []) AS bucketSpans
-         GROUP BY isMark, log_partition, by, isEntry, bucket
+         GROUP BY isMark, log_partition${group.key}, isEntry, bucket
        )
-       GROUP BY isMark, log_partition, by, isEntry`,
+       GROUP BY isMark, log_partition${group.key}, isEntry`,
     );
     tail = tailOf(rows);
     found.push(...rows.filter((row) => row.isMark === 0).map(readEntries));
   }
   const rows = await ask<EntryRow>(
-    `SELECT ${ENTRY_COLUMNS}
+    `SELECT ${entryColumns(group)}
      FROM (
-       SELECT ${compiled.by} AS by, ${IS_ENTRY} AS isEntry, if(isEntry, ${durationBucketSql()}, 0) AS bucket, count() AS n,
+       SELECT ${IS_ENTRY} AS isEntry${group.column}, if(isEntry, ${durationBucketSql()}, 0) AS bucket, count() AS n,
          countIf(status = 2) AS e, min(duration_nano) AS lo, max(duration_nano) AS hi, toUnixTimestamp64Nano(max(start)) AS last
-       FROM ${raw.source(tail)} GROUP BY by, isEntry, bucket
+       FROM ${raw.source(tail)} GROUP BY isEntry${group.key}, bucket
      )
-     GROUP BY by, isEntry`,
+     GROUP BY isEntry${group.key}`,
   );
   return { found: [...found, ...rows.map(readEntries)], scans: ask.scans };
 }
 
-const ENTRY_COLUMNS = `by, isEntry, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(n) AS counts,
+const entryColumns = ({
+  key,
+}: Group): string => `isEntry${key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts,
   min(lo) AS minNano, max(hi) AS maxNano, max(last) AS lastNano`;
 
 interface EntryRow {
-  readonly by: string | null;
+  readonly by?: string | null;
   readonly isEntry: number;
   readonly calls: string;
   readonly errors: string;
   readonly buckets: readonly number[];
-  readonly counts: readonly string[];
+  readonly counts: readonly number[];
   readonly minNano: string;
   readonly maxNano: string;
   readonly lastNano: string;
@@ -139,10 +141,10 @@ function readEntries(row: EntryRow): EntryFigures {
   figures.lastNano = BigInt(row.lastNano);
   const isEntry = row.isEntry === 1;
   if (isEntry) {
-    figures.durations.add(row.buckets, row.counts.map(Number));
+    figures.durations.add(row.buckets, row.counts);
     figures.durations.bound(Number(row.minNano), Number(row.maxNano));
   }
-  return { by: row.by, isEntry, figures };
+  return { by: row.by ?? null, isEntry, figures };
 }
 
 /** Counts and the last start only. Of groups without number, the `groupCountMax` largest at least. */
@@ -175,24 +177,24 @@ async function countSpanCalls(
   roots: RootColumns,
   asking: Asking,
 ): Promise<Counted<PointFigures>> {
-  const { compiled, rollup, raw, params, scans } = await compileSelection(selection, asking);
+  const { group, rollup, raw, params, scans } = await compileSelection(selection, asking);
   const ask = asker(asking, params, scans);
   const parts: PointFigures[] = [];
   let tail = "1";
   if (rollup !== null) {
     const rows = await ask<CallRow & MarkColumns>(
-      `SELECT tier = 0 AS isMark, log_partition, ${compiled.by} AS by, if(isMark, 0, ${rollup.point}) AS point, max(log_next) AS next,
+      `SELECT tier = 0 AS isMark, log_partition${group.column}, if(isMark, 0, ${rollup.point}) AS point, max(log_next) AS next,
          sum(spans) AS calls, sumIf(spans, status = 2) AS errors, max(last_nano) AS lastNano, ${roots.rollup}
-       FROM service_rollups WHERE tier = 0 OR (${rollup.where}) GROUP BY isMark, log_partition, by, point`,
+       FROM service_rollups WHERE tier = 0 OR (${rollup.where}) GROUP BY isMark, log_partition, point${group.key}`,
     );
     tail = tailOf(rows);
     parts.push(...rows.filter((row) => row.isMark === 0).map(readCalls));
   }
   const rows = await ask<CallRow>(
-    `SELECT ${compiled.by} AS by, ${raw.point} AS point, count() AS calls, countIf(status = 2) AS errors,
+    `SELECT ${raw.point} AS point${group.column}, count() AS calls, countIf(status = 2) AS errors,
        toString(toUnixTimestamp64Nano(max(start))) AS lastNano, ${roots.raw}
-     FROM ${raw.source(tail)} GROUP BY by, point
-     ${rollup === null ? `ORDER BY calls DESC, by LIMIT ${groupCountMax} BY point` : ""}`,
+     FROM ${raw.source(tail)} GROUP BY point${group.key}
+     ${rollup === null ? `ORDER BY calls DESC${group.key} LIMIT ${groupCountMax} BY point` : ""}`,
   );
   parts.push(...rows.map(readCalls));
   return { found: mergePoints(parts), scans: ask.scans };
@@ -207,12 +209,12 @@ export interface BucketRow {
 
 /** Counts by point and bucket, in buckets that are 2^coarser times as wide; one row may be in two parts. */
 export async function countBuckets(selection: Selection, coarser: number, asking: Asking): Promise<Counted<BucketRow>> {
-  const { compiled, rollup, raw, params, scans } = await compileSelection(selection, asking);
+  const { group, rollup, raw, params, scans } = await compileSelection(selection, asking);
   const ask = asker(asking, params, scans);
   const found: BucketRow[] = [];
   let tail = "1";
   if (rollup !== null) {
-    const rows = await ask<BucketRow & MarkColumns>(rollupBuckets(compiled, rollup, coarser));
+    const rows = await ask<BucketRow & MarkColumns>(rollupBuckets(group, rollup, coarser));
     tail = tailOf(rows);
     found.push(...rows.filter((row) => row.isMark === 0));
   }
@@ -223,11 +225,20 @@ export async function countBuckets(selection: Selection, coarser: number, asking
   return { found: [...found, ...rows], scans: ask.scans };
 }
 
-const DURATION_COLUMNS = "by, point, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(n) AS counts";
+const durationColumns = ({ key }: Group): string =>
+  `point${key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts`;
+
+/** Without groups both are empty: a column of NULLs among the keys makes them texts, and counting half as fast. */
+interface Group {
+  /** ", ... AS by" of a SELECT. */
+  readonly column: string;
+  /** ", by" of a GROUP BY. */
+  readonly key: string;
+}
 
 /** What a statement needs of a selection, for both tables. */
 interface CompiledSelection {
-  readonly compiled: { readonly by: string };
+  readonly group: Group;
   readonly rollup: { readonly point: string; readonly where: string } | null;
   readonly raw: { readonly point: string; readonly source: (tail: string) => string };
   readonly params: Readonly<Record<string, unknown>>;
@@ -242,13 +253,14 @@ async function compileSelection(
   const plan = planRollup(range, stepNano, query, by);
   const bindings = new Bindings("g");
   const bySql = by === null ? "CAST(NULL, 'Nullable(String)')" : compileGroupField(by, bindings);
+  const group = by === null ? { column: "", key: "" } : { column: `, ${bySql} AS by`, key: ", by" };
   // The rollups know services, kinds and statuses alone.
   const { where, params, scans } =
     plan === null ? await compileInRange(query, range, asking) : { ...compileQuery(query, { traceScope: IN_RANGE }), scans: [] };
   const both = `(${where})${groups === null ? "" : ` AND (has({groups:Array(String)}, ${bySql}) OR (${bySql} IS NULL AND {hasNull:UInt8} = 1))`}`;
   return {
     scans,
-    compiled: { by: bySql },
+    group,
     rollup:
       plan === null
         ? null
@@ -281,12 +293,12 @@ function rawSource(plan: RollupPlan | null, tail: string, where: string): string
     UNION ALL SELECT * FROM spans WHERE start >= ${from} AND start < ${to} AND ${tail} AND ${where})`;
 }
 
-function rollupBuckets({ by }: { by: string }, { point, where }: { point: string; where: string }, coarser: number): string {
-  return `SELECT tier = 0 AS isMark, log_partition, ${by} AS by, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
+function rollupBuckets({ column, key }: Group, { point, where }: { point: string; where: string }, coarser: number): string {
+  return `SELECT tier = 0 AS isMark, log_partition${column}, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
       max(log_next) AS next, sum(bucketSpans) AS n, sumIf(bucketSpans, status = 2) AS e
     FROM (SELECT tier, log_partition, log_next, service, minute, kind, status, durations FROM service_rollups WHERE tier = 0 OR (${where}))
     LEFT ARRAY JOIN durations.1 AS fine, durations.2 AS bucketSpans
-    GROUP BY isMark, log_partition, by, point, bucket`;
+    GROUP BY isMark, log_partition, point${key}, bucket`;
 }
 
 /** Of rows that say how far a log partition is counted. */
@@ -315,7 +327,8 @@ function asker({ database, signal }: Asking, params: Readonly<Record<string, unk
 }
 
 interface GroupColumns {
-  readonly by: string | null;
+  /** Left out without groups. */
+  readonly by?: string | null;
   readonly point: string;
 }
 interface CallRow extends GroupColumns {
@@ -329,7 +342,7 @@ interface DurationRow extends GroupColumns {
   readonly calls: string;
   readonly errors: string;
   readonly buckets: readonly number[];
-  readonly counts: readonly string[];
+  readonly counts: readonly number[];
 }
 interface LongestRow extends GroupColumns {
   readonly minNano: string;
@@ -342,7 +355,7 @@ interface LongestRow extends GroupColumns {
 const hexIds = (ids: string): string => `[lower(hex(${ids}.1)), lower(hex(${ids}.2))]`;
 const NO_TRACE = /^0*$/;
 
-function readCalls({ by, point, calls, errors, lastNano, serverRoots, otherRoots }: CallRow): PointFigures {
+function readCalls({ by = null, point, calls, errors, lastNano, serverRoots, otherRoots }: CallRow): PointFigures {
   const figures = new SpanFigures();
   figures.count = Number(calls);
   figures.errorCount = Number(errors);
@@ -352,16 +365,16 @@ function readCalls({ by, point, calls, errors, lastNano, serverRoots, otherRoots
   return { by, point: BigInt(point), figures };
 }
 
-function readDurations({ by, point, calls, errors, buckets, counts }: DurationRow): PointFigures {
+function readDurations({ by = null, point, calls, errors, buckets, counts }: DurationRow): PointFigures {
   const figures = new SpanFigures();
   figures.count = Number(calls);
   figures.errorCount = Number(errors);
-  figures.durations.add(buckets, counts.map(Number));
+  figures.durations.add(buckets, counts);
   return { by, point: BigInt(point), figures };
 }
 
 /** Examples and bounds of spans that are counted elsewhere. */
-function readLongest({ by, point, minNano, maxNano, maxErrorNano, slowest, slowestError }: LongestRow): PointFigures {
+function readLongest({ by = null, point, minNano, maxNano, maxErrorNano, slowest, slowestError }: LongestRow): PointFigures {
   const figures = new SpanFigures();
   const [traceId, spanId] = slowest;
   figures.slowest = { traceId, spanId, durationNano: Number(maxNano) };

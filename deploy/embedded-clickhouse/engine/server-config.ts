@@ -24,7 +24,7 @@ export function serverConfig(limits: EngineLimits): string {
   <mark_cache_size>${64 * megabyte}</mark_cache_size>
   <index_mark_cache_size>${32 * megabyte}</index_mark_cache_size>
   <primary_index_cache_size>${32 * megabyte}</primary_index_cache_size>
-  <index_uncompressed_cache_size>${32 * megabyte}</index_uncompressed_cache_size>
+  <index_uncompressed_cache_size>${128 * megabyte}</index_uncompressed_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <query_condition_cache_size>${16 * megabyte}</query_condition_cache_size>
   <compiled_expression_cache_size>${16 * megabyte}</compiled_expression_cache_size>

@@ -26,7 +26,7 @@ export async function addCountedEdges(
   const { blocks, rowCount, scan } = await readBlocks(
     database,
     `SELECT toUInt8(tier = 0) AS isMark, log_partition, toUInt64(log_next) AS next, edge, role, caller, callee, system, is_error,
-       toUInt64(slowest_nano) AS slowestNano, finalizeAggregation(slowest) AS traceId, durations.1 AS buckets, durations.2 AS counts
+       toUInt64(slowest_nano) AS slowestNano, finalizeAggregation(slowest) AS traceId, durations.1 AS buckets, CAST(durations.2, 'Array(Float64)') AS counts
      FROM edge_rollups WHERE tier = 0 OR ${tiers} LIMIT ${ROW_COUNT_MAX + 1}`,
     { signal },
   );
@@ -43,7 +43,7 @@ export async function addCountedEdges(
   const textOf = textReader(["role", "caller", "callee", "system"].map((name) => joinTexts(blocks, name, rowCount)));
   const { ends, elements } = joinArrays(blocks, "buckets", 2);
   const buckets = new Uint16Array(elements);
-  const counts = readInt64(joinArrays(blocks, "counts", 8).elements);
+  const counts = new Float64Array(joinArrays(blocks, "counts", 8).elements);
   const counted = new Map<number, bigint>();
   const known = new Map<bigint, EdgeFigures>();
   for (let row = 0, from = 0; row < rowCount; row += 1) {
