@@ -78,13 +78,16 @@ async function readEdges(range: TimeRange, asking: Asking, { scans, reasons }: A
     else if (counted.every > 1) reasons.push(scaledUp(counted));
   };
   const plan = planMinutes(range, EDGE_TIERS);
-  const counted: LogEnds = plan === null ? new Map() : await addCountedEdges(table, plan, asking, scans);
+  // What is stored a moment before the counts are read is counted by then, or is asked for below.
+  const [counted, stored]: [LogEnds, LogEnds] =
+    plan === null
+      ? [new Map(), new Map()]
+      : await Promise.all([addCountedEdges(table, plan, asking, scans), readStoredEnds(asking, scans)]);
   if (plan === null || counted.size === 0) {
     note(await addRawEdges(table, inStretches([range]), asking, scans));
     return table;
   }
   const minutes: Stretch = { from: plan.fromNano, to: plan.toNano };
-  const stored = await readStoredEnds(asking, scans);
   if ([...stored].some(([partition, end]) => end > (counted.get(partition) ?? 0n))) {
     note(await addRawEdges(table, uncountedIn(minutes, counted, stored), asking, scans));
   }
