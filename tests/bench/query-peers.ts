@@ -10,6 +10,7 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { messageOf } from "@callchain/schemas/span/errors.ts";
 import { z } from "zod";
 import { makeTempDir, removeDir } from "../support/process.ts";
 import { findSystems } from "./ingest-peers.ts";
@@ -130,7 +131,24 @@ async function askOnce(one: Filled, question: Question, day: Day, repeat: number
   return { timeMs, bytes: body.length, found: isJson ? countFound(JSON.parse(text)) : null };
 }
 
+/** null: there is no such question, or the peer failed at it, which is said. A fault of Callchain's ends the bench. */
 async function askRepeatedly(one: Filled, question: Question, asking: Asking, state: string, from = 0): Promise<QueryRun | null> {
+  try {
+    return await measureRepeatedly(one, question, asking, state, from);
+  } catch (error) {
+    if (one.system.name === "callchain") throw error;
+    process.stderr.write(`${one.system.name} failed at ${question.name}: ${messageOf(error)}\n`);
+    return null;
+  }
+}
+
+async function measureRepeatedly(
+  one: Filled,
+  question: Question,
+  asking: Asking,
+  state: string,
+  from: number,
+): Promise<QueryRun | null> {
   const day = { fromNano: asking.fromNano, seen: one.seen };
   const repeats = Math.min(asking.repeats, question.repeatsMax ?? asking.repeats);
   const answers: Answered[] = [];

@@ -21,11 +21,19 @@ export class EdgeFigures {
     this.edge = edge;
   }
 
-  /** `callCount` is what the counts add up to. */
-  add(durations: BucketCounts, { callCount, errorCount }: { readonly callCount: number; readonly errorCount: number }): void {
+  add(isError: boolean, durations: BucketCounts): void {
+    let added = 0;
+    for (let at = 0; at < durations.counts.length; at += 1) added += durations.counts[at] ?? 0;
     this.durations.push(durations);
-    this.callCount += callCount;
-    this.errorCount += errorCount;
+    this.callCount += added;
+    if (isError) this.errorCount += added;
+  }
+
+  /** Whether a call of this length would be shown. */
+  isSlower(isError: boolean, durationNano: number): boolean {
+    return (
+      durationNano > (this.slowest?.durationNano ?? -1) || (isError && durationNano > (this.slowestError?.durationNano ?? -1))
+    );
   }
 
   show(isError: boolean, example: Example): void {
@@ -66,9 +74,7 @@ export class EdgeTable {
   addCounts(counts: readonly EdgeCounts[], every: number): void {
     for (const { edge, isError, durations, slowest } of counts) {
       const figures = this.of(edge);
-      const ofBuckets = [...durations.values()].map((count) => count * every);
-      const callCount = ofBuckets.reduce((sum, count) => sum + count, 0);
-      figures.add({ buckets: [...durations.keys()], counts: ofBuckets }, { callCount, errorCount: isError ? callCount : 0 });
+      figures.add(isError, { buckets: [...durations.keys()], counts: [...durations.values()].map((count) => count * every) });
       if (slowest !== null) figures.show(isError, slowest);
     }
   }
