@@ -8,11 +8,12 @@
 import { SpanBlock } from "@callchain/schemas/clickhouse/native/block.ts";
 
 export class BlockPool {
+  /** Kept by whoever adds partitions and lets them go. */
+  partitionCount = 0;
   readonly #bytesMax: number;
   readonly #spareCount: number;
   readonly #free: SpanBlock[];
   readonly #waiting = new Set<(block: SpanBlock) => void>();
-  #partitionCount = 0;
 
   /** All blocks together hold about `bytesMax` bytes of columns. */
   constructor(bytesMax: number, spareCount: number) {
@@ -21,17 +22,9 @@ export class BlockPool {
     this.#free = Array.from({ length: spareCount }, () => new SpanBlock());
   }
 
-  get partitionCount(): number {
-    return this.#partitionCount;
-  }
-
-  set partitionCount(count: number) {
-    this.#partitionCount = count;
-  }
-
   /** What one block may hold: all have equal parts. */
   get bytesOfBlock(): number {
-    return this.#bytesMax / (Math.max(1, this.#partitionCount) + this.#spareCount);
+    return this.#bytesMax / (Math.max(1, this.partitionCount) + this.#spareCount);
   }
 
   /** A free block; null where there is none. */

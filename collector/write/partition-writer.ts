@@ -27,7 +27,10 @@ export interface WriteLimits {
   readonly blockAgeMaxMs: number;
   /** At this age while the log's end is not in sight: sooner would make more and smaller blocks, and so be found later. */
   readonly backlogAgeMaxMs: number;
-  /** Between the starts of two inserts of a database on average, so that a trickle does not make a part of every request; no longer than blockAgeMaxMs in each partition. */
+  /**
+   * Between the starts of two inserts of a database on average, so that a trickle does not make a part of every request: each partition waits
+   * so many times longer, blockAgeMaxMs at most.
+   */
   readonly insertIntervalMinMs: number;
   /** From this many rows on a block waits for its size or its age, even while the log has nothing more. */
   readonly busyRowsMin: number;

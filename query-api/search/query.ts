@@ -111,14 +111,14 @@ export interface ChosenSpans {
   readonly count: number;
   /** That it compares in what is found. */
   readonly fields: readonly Field[];
-  /** Of each, in hex, its trace id, its own, kind, start and duration, highest byte first: CHOSEN_SPAN_DIGITS a span. */
+  /** The hash of each (compile-chosen.ts) in hex, highest byte first: CHOSEN_SPAN_DIGITS a span. */
   readonly digits: string;
   /** The first and the last start. */
   readonly fromNano: bigint;
   readonly toNano: bigint;
 }
 
-export const CHOSEN_SPAN_DIGITS = 32 + 16 + 2 + 16 + 16;
+export const CHOSEN_SPAN_DIGITS = 16;
 
 /** null: `{}`, every span. */
 export interface Query {

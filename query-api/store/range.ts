@@ -3,6 +3,7 @@ import type { Scan } from "@callchain/schemas/api/common.ts";
 import type { ScanFigures, SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
+import { hexItemsSql } from "../search/hex-items.ts";
 
 /** Half open: `from` included, `to` not. */
 export interface TimeRange {
@@ -45,14 +46,10 @@ export function spanIdSql(id: string): string {
   return idSql(id, 16, "span");
 }
 
-/**
- * SELECT of many trace ids: one text of all digits, which is read at once, instead of thousands of literals. Throws where an id is not 32
- * hex digits.
- */
+/** SELECT of many trace ids. Throws where one is not 32 hex digits. */
 export function traceIdsSql(ids: readonly string[]): string {
-  const digits = ids.join("");
-  if (!/^[0-9a-f]*$/.test(digits) || ids.some((id) => id.length !== 32)) throw new Failure("internal", "not all are trace ids");
-  return `SELECT arrayJoin(arrayMap(at -> toFixedString(substring(unhex('${digits}'), 1 + 16 * at, 16), 16), range(${ids.length})))`;
+  if (ids.some((id) => id.length !== 32)) throw new Failure("internal", "not all are trace ids");
+  return `SELECT toFixedString(item, 16) FROM (${hexItemsSql(ids.join(""), 16)})`;
 }
 
 function idSql(id: string, digits: number, of: string): string {
@@ -97,6 +94,18 @@ export async function countSpans(range: TimeRange, { database, signal }: Asking)
     signal,
   });
   return { count: Number(rows[0]?.n ?? 0), scan };
+}
+
+/** One account of two questions, the second asked after the first. */
+export function joinScans(first: Scan, second: Scan): Scan {
+  const reasons = [first.partialReason, second.partialReason].filter((reason) => reason !== null);
+  return {
+    rows: first.rows + second.rows,
+    bytes: first.bytes + second.bytes,
+    elapsedMs: first.elapsedMs + second.elapsedMs,
+    partial: first.partial || second.partial,
+    partialReason: reasons.length > 0 ? reasons.join(" ") : null,
+  };
 }
 
 /** One account of several statements. `elapsedMs` is the whole question's, from its start. */

@@ -7,7 +7,7 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { asksForTraces, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import { isServiceName } from "../search/compile-attribute.ts";
-import { formatQuery, type Query } from "../search/query.ts";
+import type { Query } from "../search/query.ts";
 import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
 import { compileInRange } from "./compile-in-range.ts";
@@ -68,12 +68,16 @@ const KEY_NUMBER: Readonly<Record<TraceSort, string>> = { newest: "toUnixTimesta
  */
 export async function findTraces(question: TraceQuestion, asking: Asking): Promise<TracePage> {
   const query = asSpanQuery(question.query);
-  return query === null || asksForTraces(query)
-    ? await findByEvaluation(question, asking)
-    : await findBySpans({ ...question, query }, asking);
+  const page =
+    query === null || asksForTraces(query)
+      ? await findByEvaluation(question, asking)
+      : await findBySpans({ ...question, query }, asking);
+  return { ...page, query: formatTraceQuery(question.query) };
 }
 
-async function findByEvaluation(question: TraceQuestion, asking: Asking): Promise<TracePage> {
+type FoundPage = Omit<TracePage, "query">;
+
+async function findByEvaluation(question: TraceQuestion, asking: Asking): Promise<FoundPage> {
   const startedMs = performance.now();
   const { range, sort, limit, after } = question;
   const plan = planQuery(question.query);
@@ -88,7 +92,6 @@ async function findByEvaluation(question: TraceQuestion, asking: Asking): Promis
   return {
     traces: ids.flatMap((id) => summaries.byId.get(id) ?? []),
     last: found.traces.length > limit ? (page.at(-1) ?? null) : found.stoppedAt,
-    query: formatTraceQuery(question.query),
     scan: buildScan([...known.scans, ...found.scans, ...matches.scans, ...summaries.scans], startedMs, found.partialReasons),
   };
 }
@@ -96,7 +99,7 @@ async function findByEvaluation(question: TraceQuestion, asking: Asking): Promis
 /** A question about spans alone. */
 type SpanQuestion = Omit<TraceQuestion, "query"> & { readonly query: Query };
 
-async function findBySpans(question: SpanQuestion, asking: Asking): Promise<TracePage> {
+async function findBySpans(question: SpanQuestion, asking: Asking): Promise<FoundPage> {
   const startedMs = performance.now();
   const compiled = await compileInRange(question.query, question.range, asking);
   const found = await findKeys(question, compiled, asking);
@@ -106,7 +109,6 @@ async function findBySpans(question: SpanQuestion, asking: Asking): Promise<Trac
   return {
     traces: ids.flatMap((id) => summaries.byId.get(id) ?? []),
     last: found.keys.length > question.limit ? (page.at(-1) ?? null) : null,
-    query: formatQuery(question.query),
     scan: buildScan([...compiled.scans, ...found.scans, ...summaries.scans], startedMs, found.partialReasons),
   };
 }

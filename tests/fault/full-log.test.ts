@@ -27,6 +27,7 @@ async function countRecords(log: LocalSpanLog): Promise<number> {
 test("on a full disk appends are refused as unavailable and succeed again without a restart", async (t) => {
   const disk = mountSmallDisk(2);
   if ("missing" in disk) {
+    // Says what a mount of one's own takes, which not every machine gives.
     t.skip(disk.missing);
     return;
   }

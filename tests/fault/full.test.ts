@@ -56,6 +56,7 @@ async function readAll({ queryUrl }: CallchainProcess): Promise<void> {
 async function onSmallDisk(t: TestContext, run: (disk: SmallDisk, callchain: CallchainProcess) => Promise<void>): Promise<void> {
   const disk = mountSmallDisk(640);
   if ("missing" in disk) {
+    // Says what a mount of one's own takes, which not every machine gives.
     t.skip(disk.missing);
     return;
   }

@@ -26,8 +26,8 @@ export interface QuerySearch {
   readonly relatedRange?: TimeRange;
   /** Of the spans in that range. */
   readonly resources: KnownResources | null;
-  /** Told of every trace that is found, with all of its spans that are. */
-  readonly onFound?: (traceId: string, spans: readonly SpanIdentity[]) => void;
+  /** Told of all spans that are found, trace by trace. */
+  readonly onFound?: (spans: readonly SpanIdentity[]) => void;
 }
 
 export interface FoundTrace extends TraceKey {
@@ -219,7 +219,7 @@ class Search {
     // It stood on an earlier page.
     if (after !== null && compareKeys(found, after) <= 0) return;
     this.#found.push(found);
-    this.#search.onFound?.(trace.traceId, identities);
+    this.#search.onFound?.(identities);
   }
 
   #isPageFull(): boolean {

@@ -5,6 +5,7 @@ import type { SpanColumns } from "../../analysis/columns.ts";
 import { formatId, readIds, type IdColumn } from "../../analysis/ids.ts";
 import { Bindings } from "../../search/bindings.ts";
 import { compileNumber } from "../../search/compile-operand.ts";
+import { SPAN_HASH_SQL } from "../../search/compile-chosen.ts";
 import { compileQuery } from "../../search/compile.ts";
 import type { TraceSpans } from "../../search/evaluate.ts";
 import type { Plan } from "../../search/plan.ts";
@@ -41,6 +42,8 @@ export interface SpanIdentity {
   readonly startNano: bigint;
   readonly durationNano: bigint;
   readonly kind: number;
+  /** SPAN_HASH_SQL */
+  readonly hash: bigint;
 }
 
 export interface SpanAnswer {
@@ -88,7 +91,7 @@ export function buildStatement({ plan, traceIds, range, scope, resources }: Span
   const columns = [`CAST(${bits.join(" + ")}, 'UInt32') AS bits`, ...numbers, ...texts];
   const isMatched = plan.needsAllSpans ? "" : ` AND (${filters.map(({ where }) => where).join(" OR ")})`;
   const sql = `
-SELECT DISTINCT trace_id, span_id, parent_span_id, toUnixTimestamp64Nano(start) AS start_nano, duration_nano, service, name, kind, status,
+SELECT DISTINCT trace_id, span_id, parent_span_id, toUnixTimestamp64Nano(start) AS start_nano, duration_nano, service, name, kind, status, ${SPAN_HASH_SQL} AS hash,
   ${columns.join(",\n  ")}
 FROM spans
 WHERE start >= ${instantSql("readFrom")} AND start < ${instantSql("readTo")} AND trace_id IN (${ids})${isMatched}
@@ -108,6 +111,7 @@ interface Columns {
   readonly spanIds: IdColumn;
   readonly parentIds: IdColumn;
   readonly durationNano: BigUint64Array;
+  readonly hash: BigUint64Array;
   readonly bits: Uint32Array;
   readonly numbers: readonly Float64Array[];
   readonly texts: readonly { readonly texts: readonly string[]; readonly indexes: Uint32Array }[];
@@ -141,6 +145,7 @@ function readColumns(blocks: readonly NativeBlock[], count: number, plan: Plan):
     spanIds: readIds(spanId),
     parentIds: readIds(parentId),
     durationNano,
+    hash: new BigUint64Array(fixed("hash", 8)),
     bits: new Uint32Array(fixed("bits", 4)),
     numbers: plan.numbers.map((_, at) => new Float64Array(fixed(`n${at}`, 8))),
     texts: plan.groupFields.map((_, at) => joinTexts(blocks, `g${at}`, count)),
@@ -185,6 +190,7 @@ function buildTrace(columns: Columns, traceId: string, first: number, end: numbe
       startNano: spans.startNano[first + at] ?? 0n,
       durationNano: columns.durationNano[first + at] ?? 0n,
       kind: spans.kind[first + at] ?? 0,
+      hash: columns.hash[first + at] ?? 0n,
     }),
   };
 }
