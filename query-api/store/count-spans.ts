@@ -2,16 +2,18 @@
  * Spans counted by group, step and duration: the one source of every latency figure. What the rollups hold comes from there, the rest from
  * the raw spans, and both go through the same buckets, so that the figures are the same whatever was counted where.
  *
- * The rollups are read first. Their rows say how far each log partition is counted; the raw statement takes the spans behind that, and those
- * of the minutes that the range cuts. A step that is taken in between changes nothing.
+ * The rows of the rollups say how far each log partition is counted; the raw statement takes the spans behind that (counted-ends.ts), and those
+ * of the minutes that the range cuts.
  */
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
-import { positionsFrom } from "@callchain/schemas/clickhouse/log-positions.ts";
+import { positionsFrom, type LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { Bindings } from "../search/bindings.ts";
 import { compileQuery } from "../search/compile.ts";
 import type { GroupField, Query } from "../search/query.ts";
 import { compileInRange } from "./compile-in-range.ts";
+import { readCountedDurations, type CountedFigures } from "./counted-durations.ts";
+import { readWithRest } from "./counted-ends.ts";
 import { compileGroupField } from "./group-by.ts";
 import { IN_RANGE, IS_ENTRY, IS_ROOT, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { planRollup, type RollupPlan } from "./rollup-plan.ts";
@@ -37,26 +39,11 @@ export interface Counted<T> {
 
 /** With durations and examples. Points without spans are left out. Throws what the database throws. */
 export async function countDurations(selection: Selection, asking: Asking): Promise<Counted<PointFigures>> {
-  const { group, rollup, raw, params, scans } = await compileSelection(selection, asking);
-  const ask = asker(asking, params, scans);
-  const parts: PointFigures[] = [];
-  let tail = "1";
-  if (rollup !== null) {
-    const counting = ask<DurationRow & MarkColumns>(
-      `SELECT isMark, log_partition, max(next) AS next, ${durationColumns(group)} FROM (${rollupBuckets(group, rollup, 0)}) GROUP BY isMark, log_partition, point${group.key}`,
-    );
-    const ranking = ask<LongestRow>(
-      `SELECT ${rollup.point} AS point${group.column}, min(min_nano) AS minNano, max(max_nano) AS maxNano,
-         maxIf(max_nano, status = 2) AS maxErrorNano, ${hexIds("argMaxMerge(service_rollups.slowest)")} AS slowest,
-         ${hexIds("argMaxMergeIf(service_rollups.slowest, status = 2)")} AS slowestError
-       FROM service_rollups WHERE ${rollup.where} GROUP BY point${group.key}`,
-    );
-    const [rows, longest] = await Promise.all([counting, ranking]);
-    tail = tailOf(rows);
-    parts.push(...rows.filter((row) => row.isMark === 0).map(readDurations), ...longest.map(readLongest));
-  }
-  const rows = await ask<DurationRow & LongestRow>(
-    `SELECT ${durationColumns(group)}, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,
+  const compiled = await compileSelection(selection, asking);
+  const { group, raw } = compiled;
+  const { counted, rest, scans } = await countBoth(compiled, false, asking, (ask, tail) =>
+    ask<DurationRow & LongestRow>(
+      `SELECT ${durationColumns(group)}, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,
        ${hexIds("argMax(slow, hi)")} AS slowest, ${hexIds("argMaxIf(slowError, hiError, e > 0)")} AS slowestError
      FROM (
        SELECT ${raw.point} AS point${group.column}, ${durationBucketSql()} AS bucket, count() AS n, countIf(status = 2) AS e,
@@ -65,9 +52,33 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
        FROM ${raw.source(tail)} GROUP BY point${group.key}, bucket
      )
      GROUP BY point${group.key}`,
+    ),
   );
-  parts.push(...rows.map(readDurations), ...rows.map(readLongest));
-  return { found: mergePoints(parts), scans: ask.scans };
+  return { found: mergePoints([...counted, ...rest.map(readDurations)]), scans };
+}
+
+/** What the rollups hold of a selection, and the rows of what `askRest` asks of the spans behind. */
+async function countBoth<T>(
+  { rollup, params, scans }: CompiledSelection,
+  isSplit: boolean,
+  asking: Asking,
+  askRest: (ask: Ask, tail: string) => Promise<T[]>,
+): Promise<{ counted: readonly CountedFigures[]; rest: T[]; scans: readonly ScanFigures[] }> {
+  const readRest = async (tail: string, among: Asking): Promise<{ rows: T[]; scans: readonly ScanFigures[] }> => {
+    const ask = asker(among, params);
+    return { rows: await askRest(ask, tail), scans: ask.scans };
+  };
+  if (rollup === null) {
+    const rest = await readRest("1", asking);
+    return { counted: [], rest: rest.rows, scans: [...scans, ...rest.scans] };
+  }
+  const { counts, rest, scan } = await readWithRest(
+    "service_rollups",
+    asking,
+    () => readCountedDurations({ ...rollup, isSplit, params }, asking),
+    (ends, among) => readRest(positionsFrom(ends), among),
+  );
+  return { counted: counts.found, rest: rest.rows, scans: [...scans, scan, ...counts.scans, ...rest.scans] };
 }
 
 /** A group's spans: those through which work enters a service with their durations, and the others. Neither has examples. */
@@ -83,38 +94,20 @@ export async function countEntries(
   asking: Asking,
 ): Promise<Counted<EntryFigures>> {
   const whole = { ...selection, stepNano: null, isEntry: false, groups: null };
-  const { group, rollup, raw, params, scans } = await compileSelection(whole, asking);
-  const ask = asker(asking, params, scans);
-  const found: EntryFigures[] = [];
-  let tail = "1";
-  if (rollup !== null) {
-    const rows = await ask<EntryRow & MarkColumns>(
-      `SELECT isMark, log_partition, max(next) AS next, ${entryColumns(group)}
-       FROM (
-         SELECT tier = 0 AS isMark, log_partition${group.column}, isEntry, if(isEntry, fine, 0) AS bucket, max(log_next) AS next,
-           sum(if(isEntry, bucketSpans, spans)) AS n, sumIf(if(isEntry, bucketSpans, spans), status = 2) AS e,
-           min(min_nano) AS lo, max(max_nano) AS hi, max(last_nano) AS last
-         FROM (SELECT tier, log_partition, log_next, service, kind, status, spans, min_nano, max_nano, last_nano, durations,
-                 (kind IN (2, 5) OR is_root) AND tier != 0 AS isEntry
-               FROM service_rollups WHERE tier = 0 OR (${rollup.where}))
-         LEFT ARRAY JOIN if(isEntry, durations.1, []) AS fine, if(isEntry, durations.2, []) AS bucketSpans
-         GROUP BY isMark, log_partition${group.key}, isEntry, bucket
-       )
-       GROUP BY isMark, log_partition${group.key}, isEntry`,
-    );
-    tail = tailOf(rows);
-    found.push(...rows.filter((row) => row.isMark === 0).map(readEntries));
-  }
-  const rows = await ask<EntryRow>(
-    `SELECT ${entryColumns(group)}
+  const compiled = await compileSelection(whole, asking);
+  const { group, raw } = compiled;
+  const { counted, rest, scans } = await countBoth(compiled, true, asking, (ask, tail) =>
+    ask<EntryRow>(
+      `SELECT ${entryColumns(group)}
      FROM (
        SELECT ${IS_ENTRY} AS isEntry${group.column}, if(isEntry, ${durationBucketSql()}, 0) AS bucket, count() AS n,
          countIf(status = 2) AS e, min(duration_nano) AS lo, max(duration_nano) AS hi, toUnixTimestamp64Nano(max(start)) AS last
        FROM ${raw.source(tail)} GROUP BY isEntry${group.key}, bucket
      )
      GROUP BY isEntry${group.key}`,
+    ),
   );
-  return { found: [...found, ...rows.map(readEntries)], scans: ask.scans };
+  return { found: [...counted, ...rest.map(readEntries)], scans };
 }
 
 const entryColumns = ({
@@ -177,27 +170,43 @@ async function countSpanCalls(
   roots: RootColumns,
   asking: Asking,
 ): Promise<Counted<PointFigures>> {
-  const { group, rollup, raw, params, scans } = await compileSelection(selection, asking);
-  const ask = asker(asking, params, scans);
-  const parts: PointFigures[] = [];
-  let tail = "1";
-  if (rollup !== null) {
-    const rows = await ask<CallRow & MarkColumns>(
-      `SELECT tier = 0 AS isMark, log_partition${group.column}, if(isMark, 0, ${rollup.point}) AS point, max(log_next) AS next,
+  const compiled = await compileSelection(selection, asking);
+  const { group, rollup, raw } = compiled;
+  const { counted, rest, scans } = await askBoth<CallRow>(compiled, asking, {
+    counted: (where) =>
+      `SELECT tier = 0 AS isMark, log_partition${group.column}, if(isMark, 0, ${where.point}) AS point, max(log_next) AS next,
          sum(spans) AS calls, sumIf(spans, status = 2) AS errors, max(last_nano) AS lastNano, ${roots.rollup}
-       FROM service_rollups WHERE tier = 0 OR (${rollup.where}) GROUP BY isMark, log_partition, point${group.key}`,
-    );
-    tail = tailOf(rows);
-    parts.push(...rows.filter((row) => row.isMark === 0).map(readCalls));
-  }
-  const rows = await ask<CallRow>(
-    `SELECT ${raw.point} AS point${group.column}, count() AS calls, countIf(status = 2) AS errors,
+       FROM service_rollups WHERE tier = 0 OR (${where.where}) GROUP BY isMark, log_partition, point${group.key}`,
+    rest: (tail) =>
+      `SELECT ${raw.point} AS point${group.column}, count() AS calls, countIf(status = 2) AS errors,
        toString(toUnixTimestamp64Nano(max(start))) AS lastNano, ${roots.raw}
      FROM ${raw.source(tail)} GROUP BY point${group.key}
      ${rollup === null ? `ORDER BY calls DESC${group.key} LIMIT ${groupCountMax} BY point` : ""}`,
+  });
+  return { found: mergePoints([...counted, ...rest].map(readCalls)), scans };
+}
+
+/** As countBoth, with statements of the same columns for both. */
+async function askBoth<T>(
+  { rollup, params, scans }: CompiledSelection,
+  asking: Asking,
+  sql: { readonly counted: (rollup: RollupSql) => string; readonly rest: (tail: string) => string },
+): Promise<{ counted: readonly T[]; rest: readonly T[]; scans: readonly ScanFigures[] }> {
+  const ask = asker(asking, params);
+  if (rollup === null) {
+    const rest = await ask<T>(sql.rest("1"));
+    return { counted: [], rest, scans: [...scans, ...ask.scans] };
+  }
+  const { counts, rest, scan } = await readWithRest(
+    "service_rollups",
+    asking,
+    async () => {
+      const rows = await ask<T & MarkColumns>(sql.counted(rollup));
+      return { ends: endsOf(rows), rows: rows.filter(({ isMark }) => isMark === 0) };
+    },
+    (ends, among) => ask<T>(sql.rest(positionsFrom(ends)), among),
   );
-  parts.push(...rows.map(readCalls));
-  return { found: mergePoints(parts), scans: ask.scans };
+  return { counted: counts.rows, rest, scans: [...scans, scan, ...ask.scans] };
 }
 
 export interface BucketRow {
@@ -209,20 +218,20 @@ export interface BucketRow {
 
 /** Counts by point and bucket, in buckets that are 2^coarser times as wide; one row may be in two parts. */
 export async function countBuckets(selection: Selection, coarser: number, asking: Asking): Promise<Counted<BucketRow>> {
-  const { group, rollup, raw, params, scans } = await compileSelection(selection, asking);
-  const ask = asker(asking, params, scans);
-  const found: BucketRow[] = [];
-  let tail = "1";
-  if (rollup !== null) {
-    const rows = await ask<BucketRow & MarkColumns>(rollupBuckets(group, rollup, coarser));
-    tail = tailOf(rows);
-    found.push(...rows.filter((row) => row.isMark === 0));
-  }
-  const rows = await ask<BucketRow>(
-    `SELECT ${raw.point} AS point, ${durationBucketSql(coarser)} AS bucket, count() AS n, countIf(status = 2) AS e
-     FROM ${raw.source(tail)} GROUP BY point, bucket`,
-  );
-  return { found: [...found, ...rows], scans: ask.scans };
+  const compiled = await compileSelection(selection, asking);
+  const { raw } = compiled;
+  const { counted, rest, scans } = await askBoth<BucketRow>(compiled, asking, {
+    counted: ({ point, where }) =>
+      `SELECT tier = 0 AS isMark, log_partition, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
+         max(log_next) AS next, sum(bucketSpans) AS n, sumIf(bucketSpans, status = 2) AS e
+       FROM (SELECT tier, log_partition, log_next, service, minute, kind, status, durations FROM service_rollups WHERE tier = 0 OR (${where}))
+       LEFT ARRAY JOIN durations.1 AS fine, durations.2 AS bucketSpans
+       GROUP BY isMark, log_partition, point, bucket`,
+    rest: (tail) =>
+      `SELECT ${raw.point} AS point, ${durationBucketSql(coarser)} AS bucket, count() AS n, countIf(status = 2) AS e
+       FROM ${raw.source(tail)} GROUP BY point, bucket`,
+  });
+  return { found: [...counted, ...rest], scans };
 }
 
 const durationColumns = ({ key }: Group): string =>
@@ -236,10 +245,16 @@ interface Group {
   readonly key: string;
 }
 
+interface RollupSql {
+  readonly point: string;
+  readonly by: string | null;
+  readonly where: string;
+}
+
 /** What a statement needs of a selection, for both tables. */
 interface CompiledSelection {
   readonly group: Group;
-  readonly rollup: { readonly point: string; readonly where: string } | null;
+  readonly rollup: RollupSql | null;
   readonly raw: { readonly point: string; readonly source: (tail: string) => string };
   readonly params: Readonly<Record<string, unknown>>;
   /** Of what had to be asked first. */
@@ -265,12 +280,13 @@ async function compileSelection(
       plan === null
         ? null
         : {
+            by: by === null ? null : bySql,
             point: stepNano === null ? "toInt64(0)" : "intDiv(toInt64(minute) * 60000000000, {step:Int64})",
             where: `${plan.tiers} AND ${both}${isEntry ? " AND (kind IN (2, 5) OR is_root)" : ""}`,
           },
     raw: {
       point: stepNano === null ? "toInt64(0)" : "intDiv(toUnixTimestamp64Nano(start), {step:Int64})",
-      source: (tail) => rawSource(plan, tail, `${both}${isEntry ? ` AND ${IS_ENTRY}` : ""}`),
+      source: (tail) => rawSource(plan, range, tail, `${both}${isEntry ? ` AND ${IS_ENTRY}` : ""}`),
     },
     params: {
       ...rangeParams(range),
@@ -285,20 +301,17 @@ async function compileSelection(
   };
 }
 
+/** All that is asked of spans that the rollups could tell: of every column the server would take 10 ms to plan a statement. */
+const COUNTED_COLUMNS = "trace_id, span_id, parent_span_id, start, duration_nano, service, kind, status";
+
 /** Two selects, not one with OR: an index on log positions says nothing of a row that its start alone may let in. */
-function rawSource(plan: RollupPlan | null, tail: string, where: string): string {
+function rawSource(plan: RollupPlan | null, range: TimeRange, tail: string, where: string): string {
   if (plan === null) return `spans WHERE ${IN_RANGE} AND ${where}`;
   const [from, to] = [instantSql("countedFrom"), instantSql("countedTo")];
-  return `(SELECT * FROM spans WHERE ${IN_RANGE} AND (start < ${from} OR start >= ${to}) AND ${where}
-    UNION ALL SELECT * FROM spans WHERE start >= ${from} AND start < ${to} AND ${tail} AND ${where})`;
-}
-
-function rollupBuckets({ column, key }: Group, { point, where }: { point: string; where: string }, coarser: number): string {
-  return `SELECT tier = 0 AS isMark, log_partition${column}, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
-      max(log_next) AS next, sum(bucketSpans) AS n, sumIf(bucketSpans, status = 2) AS e
-    FROM (SELECT tier, log_partition, log_next, service, minute, kind, status, durations FROM service_rollups WHERE tier = 0 OR (${where}))
-    LEFT ARRAY JOIN durations.1 AS fine, durations.2 AS bucketSpans
-    GROUP BY isMark, log_partition, point${key}, bucket`;
+  const uncounted = `spans WHERE start >= ${from} AND start < ${to} AND ${tail} AND ${where}`;
+  if (range.from === plan.fromNano && range.to === plan.toNano) return uncounted;
+  return `(SELECT ${COUNTED_COLUMNS} FROM spans WHERE ${IN_RANGE} AND (start < ${from} OR start >= ${to}) AND ${where}
+    UNION ALL SELECT ${COUNTED_COLUMNS} FROM ${uncounted})`;
 }
 
 /** Of rows that say how far a log partition is counted. */
@@ -308,17 +321,16 @@ interface MarkColumns {
   readonly next: string;
 }
 
-/** The spans behind what is counted. */
-function tailOf(rows: readonly MarkColumns[]): string {
+function endsOf(rows: readonly MarkColumns[]): LogEnds {
   const marks = rows.filter(({ isMark }) => isMark === 1);
-  return positionsFrom(new Map(marks.map(({ log_partition: partition, next }) => [partition, BigInt(next)])));
+  return new Map(marks.map(({ log_partition: partition, next }) => [partition, BigInt(next)]));
 }
 
-type Ask = (<T>(sql: string) => Promise<T[]>) & { readonly scans: readonly ScanFigures[] };
+type Ask = (<T>(sql: string, among?: Asking) => Promise<T[]>) & { readonly scans: readonly ScanFigures[] };
 
-function asker({ database, signal }: Asking, params: Readonly<Record<string, unknown>>, before: readonly ScanFigures[]): Ask {
-  const scans = [...before];
-  const ask = async <T>(sql: string): Promise<T[]> => {
+function asker(asking: Asking, params: Readonly<Record<string, unknown>>): Ask {
+  const scans: ScanFigures[] = [];
+  const ask = async <T>(sql: string, { database, signal } = asking): Promise<T[]> => {
     const { rows, scan } = await database.query<T>(sql, { params, signal });
     scans.push(scan);
     return rows;
@@ -365,22 +377,17 @@ function readCalls({ by = null, point, calls, errors, lastNano, serverRoots, oth
   return { by, point: BigInt(point), figures };
 }
 
-function readDurations({ by = null, point, calls, errors, buckets, counts }: DurationRow): PointFigures {
+function readDurations(row: DurationRow & LongestRow): PointFigures {
+  const { by = null, point, calls, errors, buckets, counts, minNano, maxNano, maxErrorNano, slowest, slowestError } = row;
   const figures = new SpanFigures();
   figures.count = Number(calls);
   figures.errorCount = Number(errors);
   figures.durations.add(buckets, counts);
-  return { by, point: BigInt(point), figures };
-}
-
-/** Examples and bounds of spans that are counted elsewhere. */
-function readLongest({ by = null, point, minNano, maxNano, maxErrorNano, slowest, slowestError }: LongestRow): PointFigures {
-  const figures = new SpanFigures();
+  figures.durations.bound(Number(minNano), Number(maxNano));
   const [traceId, spanId] = slowest;
   figures.slowest = { traceId, spanId, durationNano: Number(maxNano) };
   const [errorTraceId, errorSpanId] = slowestError;
   if (!NO_TRACE.test(errorTraceId))
     figures.slowestError = { traceId: errorTraceId, spanId: errorSpanId, durationNano: Number(maxErrorNano) };
-  figures.durations.bound(Number(minNano), Number(maxNano));
   return { by, point: BigInt(point), figures };
 }

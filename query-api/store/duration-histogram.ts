@@ -8,20 +8,15 @@ export interface BucketCounts {
 }
 
 export class DurationHistogram {
-  /** As they were added: a bucket may come several times. */
-  readonly #buckets: number[] = [];
-  readonly #counts: number[] = [];
+  readonly #parts: BucketCounts[] = [];
   #total = 0;
   #minNano = Infinity;
   #maxNano = 0;
 
-  add(buckets: readonly number[], counts: readonly number[]): void {
-    for (let index = 0; index < buckets.length; index += 1) {
-      const count = counts[index] ?? 0;
-      this.#buckets.push(buckets[index] ?? 0);
-      this.#counts.push(count);
-      this.#total += count;
-    }
+  /** Keeps both; a bucket may come several times. */
+  add(buckets: ArrayLike<number>, counts: ArrayLike<number>): void {
+    for (let index = 0; index < counts.length; index += 1) this.#total += counts[index] ?? 0;
+    this.#parts.push({ buckets, counts });
   }
 
   /** The shortest and the longest duration among those that are added, here or later. */
@@ -31,7 +26,8 @@ export class DurationHistogram {
   }
 
   merge(other: DurationHistogram): void {
-    this.add(other.#buckets, other.#counts);
+    for (const part of other.#parts) this.#parts.push(part);
+    this.#total += other.#total;
     this.bound(other.#minNano, other.#maxNano);
   }
 
@@ -42,9 +38,7 @@ export class DurationHistogram {
   percentiles(percentiles: readonly number[]): (number | null)[] {
     if (this.#total === 0) return percentiles.map(() => null);
     const levels = percentiles.map((percentile) => percentile / 100);
-    return durationsAt([{ buckets: this.#buckets, counts: this.#counts }], levels).map((place) =>
-      Math.round(Math.min(this.#maxNano, Math.max(this.#minNano, place))),
-    );
+    return durationsAt(this.#parts, levels).map((place) => Math.round(Math.min(this.#maxNano, Math.max(this.#minNano, place))));
   }
 }
 

@@ -30,8 +30,8 @@ export async function findResources(queries: readonly Query[], range: TimeRange,
   return { resources: { source: found.source, keys: new Set(rows.map(({ key }) => key)) }, scans: [found.scan, scan] };
 }
 
-/** A SELECT of `resource`: what the rollup counts in these hours, and the spans behind that. */
-async function locateResources(range: TimeRange, asking: Asking): Promise<{ source: string; scan: ScanFigures }> {
+/** A SELECT of `resource`: what the rollup counts in the hours of the range, and the spans behind that. */
+export async function locateResources(range: TimeRange, asking: Asking): Promise<{ source: string; scan: ScanFigures }> {
   const { tail, scan } = await readTail(asking);
   const source = `SELECT resource FROM resource_rollups WHERE ${isInHours(range.from / HOUR_NANO, range.to / HOUR_NANO + 1n)}
      UNION ALL SELECT resource FROM spans WHERE ${isWithin(range.from, range.to)} AND ${tail}`;

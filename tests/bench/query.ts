@@ -1,18 +1,22 @@
 /**
  * The questions of the design's targets over a filled store, through the REST API: `npm run bench -- query [spans] [directory]
  * [--beside SPANS_PER_SECOND] [--only TEXT] [--out DIR]`; a directory is filled once and kept, so that one corpus serves many measurements.
- * The corpus goes through the transcoder into the embedded engine and is counted into the rollups; every question is asked with other
- * values each time, so that no cache of answers can flatter. With `--peers` beside other systems: query-peers.ts.
+ * The corpus goes through the transcoder into the embedded engine and is counted into the rollups; then the all-in-one is started over it and
+ * asked, while a sender in a process of its own exports spans to it as fast as `--beside` says. Every question has other values each time, so
+ * that no cache of answers can flatter. With `--peers` beside other systems: query-peers.ts.
  */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { z } from "zod";
+import { makeTempDir, removeDir, startCallchain, type CallchainProcess } from "../support/process.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { buildSpan, spanIdOf, storeRequests, storeSpans, traceIdOf } from "../support/store-spans.ts";
 import { SERVICE_COUNT, corpusRequests, corpusServiceName } from "./corpus.ts";
 import { countRollups } from "./count-rollups.ts";
-import { cpuSecondsOf } from "./proc.ts";
+import { startLoad } from "./peers/load-process.ts";
+import { cpuSecondsOf, familyOf } from "./proc.ts";
 import { runQueryPeers } from "./query-peers.ts";
 import { DAY_FROM_NANO, DAY_NANO, ownQuestions, type OwnQuestion } from "./query-questions.ts";
 import { formatNumber, formatTable, percentileOf, spreadOf, writeReport } from "./report.ts";
@@ -22,6 +26,9 @@ const REQUESTS_PER_BLOCK = 400;
 const REPEATS = 30;
 const WARM_REPEATS = 2;
 const WARM_OFFSET = 1000;
+/** Spans that are sent beside have been stored and merged for so long before the first question. */
+const SETTLE_MS = 10_000;
+const SEND_SECONDS_MAX = 3600;
 
 async function fill(stack: QueryStack, spanCount: number): Promise<bigint> {
   const options = { requestCount: Math.ceil(spanCount / SPANS_PER_REQUEST), spansPerRequest: SPANS_PER_REQUEST };
@@ -63,16 +70,22 @@ const OwnRun = z.object({
   targetMs: z.number().nullable(),
   /** Empty where the question was refused; then `refused` says how. */
   timesMs: z.array(z.number()),
-  engineCpuMs: z.number(),
+  /** Of all processes, what is stored beside included. */
+  cpuMs: z.number(),
   refused: z.string().nullable(),
 });
 type OwnRun = z.infer<typeof OwnRun>;
 
-/** Milliseconds until the whole body has arrived, and the engine's CPU time per question. */
-async function measure(stack: QueryStack, question: OwnQuestion, spans: number, besidePerSecond: number): Promise<OwnRun> {
+/** Milliseconds until the whole body has arrived, and CPU time per question. */
+async function measure(
+  { child, queryUrl }: CallchainProcess,
+  question: OwnQuestion,
+  spans: number,
+  besidePerSecond: number,
+): Promise<OwnRun> {
   const { name, targetMs, ask, repeatsMax = REPEATS } = question;
   const ask1 = async (repeat: number): Promise<string | null> => {
-    const response = await fetch(`${stack.url}/api/v1${ask(repeat)}`, { headers: { "accept-encoding": "identity" } });
+    const response = await fetch(`${queryUrl}/api/v1${ask(repeat)}`, { headers: { "accept-encoding": "identity" } });
     const body = await response.bytes();
     return response.status === 200 ? null : `${response.status} ${new TextDecoder().decode(body).slice(0, 200)}`;
   };
@@ -80,32 +93,44 @@ async function measure(stack: QueryStack, question: OwnQuestion, spans: number, 
   let refused: string | null = null;
   for (let repeat = 0; repeat < Math.min(WARM_REPEATS, repeatsMax) && refused === null; repeat += 1)
     refused = await ask1(WARM_OFFSET + repeat);
-  const cpuBefore = cpuSecondsOf([stack.enginePid()]);
+  const pids = familyOf(child.pid ?? 0);
+  const cpuBefore = cpuSecondsOf(pids);
   for (let repeat = 0; repeat < repeatsMax && refused === null; repeat += 1) {
     const startedMs = performance.now();
     refused = await ask1(repeat);
     if (refused === null) timesMs.push(performance.now() - startedMs);
   }
-  const engineCpuMs = ((cpuSecondsOf([stack.enginePid()]) - cpuBefore) * 1000) / Math.max(1, timesMs.length);
-  return { question: name, spans, besidePerSecond, targetMs, timesMs, engineCpuMs, refused };
+  const cpuMs = ((cpuSecondsOf(pids) - cpuBefore) * 1000) / Math.max(1, timesMs.length);
+  return { question: name, spans, besidePerSecond, targetMs, timesMs, cpuMs, refused };
 }
 
-/** A block of spans a second, as the writer makes them under that load; they lie behind the day that is asked about. */
-async function storeBeside(stack: QueryStack, spansPerSecond: number, fromOffset: bigint, signal: AbortSignal): Promise<void> {
-  let offset = fromOffset;
-  const requestCount = Math.ceil(spansPerSecond / SPANS_PER_REQUEST);
-  for (let second = 0n; !signal.aborted; second += 1n) {
-    const startedMs = performance.now();
-    const startNano = DAY_FROM_NANO + DAY_NANO + second * 1_000_000_000n;
-    const options = {
-      requestCount,
-      spansPerRequest: SPANS_PER_REQUEST,
-      seed: Number(second) + 2,
-      startNano,
-      rangeNano: 1_000_000_000n,
-    };
-    offset = await storeRequests(stack.writer, corpusRequests(options), offset);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, 1000 - (performance.now() - startedMs))));
+/** Fills and counts a directory's store where it is empty. Resolves with traces to ask for. */
+async function prepare(dir: string, spanCount: number): Promise<string[]> {
+  const stack = await startQueryStack(undefined, join(dir, "clickhouse"));
+  try {
+    const stored = await stack.writer.query<{ n: string }>("SELECT count() AS n FROM spans");
+    if (stored.rows[0]?.n === "0") {
+      const offset = await fill(stack, spanCount);
+      await fillLargeTrace(stack, 100_000, 100_000, await fillLargeTrace(stack, 1_000, 1_000, offset));
+    }
+    const { builder } = await countRollups(stack);
+    await builder.stop();
+    const first = { from: DAY_FROM_NANO, to: DAY_FROM_NANO + DAY_NANO / 3n, limit: 200 };
+    const found = TraceSearchAnswer.parse((await stack.ask("/traces", first)).body);
+    return found.traces.map(({ traceId }) => traceId);
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** Until it is aborted. The spans lie behind the day that is asked about. */
+async function sendBeside(otlpHttpUrl: string, spansPerSecond: number, signal: AbortSignal): Promise<void> {
+  const startMs = Number((DAY_FROM_NANO + DAY_NANO) / 1_000_000n);
+  const load = { url: otlpHttpUrl, protocol: "http", spansPerRequest: 512, connections: 8, spansPerSecond, startMs } as const;
+  try {
+    await startLoad({ ...load, seconds: SEND_SECONDS_MAX }, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 
@@ -125,38 +150,34 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
   });
   const spanCount = Number(positionals[0] ?? 5_000_000);
   const beside = Number(values.beside);
-  const stack = await startQueryStack(undefined, positionals[1]);
+  const dir = positionals[1] ?? makeTempDir();
   const end = new AbortController();
   try {
-    const stored = await stack.writer.query<{ n: string }>("SELECT count() AS n FROM spans");
-    if (stored.rows[0]?.n === "0") {
-      const offset = await fill(stack, spanCount);
-      await fillLargeTrace(stack, 100_000, 100_000, await fillLargeTrace(stack, 1_000, 1_000, offset));
+    const traceIds = await prepare(dir, spanCount);
+    const callchain = await startCallchain(dir);
+    try {
+      const sending = beside > 0 ? sendBeside(callchain.otlpHttpUrl, beside, end.signal) : Promise.resolve();
+      if (beside > 0) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      const runs: OwnRun[] = [];
+      for (const question of ownQuestions(traceIds).filter(({ name }) => name.includes(values.only))) {
+        runs.push(await measure(callchain, question, spanCount, beside));
+        process.stderr.write(`${formatOwn(runs.slice(-1)).split("\n").at(-1)}\n`);
+      }
+      end.abort();
+      await sending;
+      const report = { dir: values.out, name: "query", isAppended: false };
+      process.stdout.write(writeReport({ ...report, run: OwnRun, runs, toMarkdown: formatOwn }));
+    } finally {
+      end.abort();
+      await callchain.stop();
     }
-    const next = await stack.writer.query<{ next: string }>("SELECT max(log_offset) + 1 AS next FROM spans");
-    const { builder } = await countRollups(stack);
-    const first = { from: DAY_FROM_NANO, to: DAY_FROM_NANO + DAY_NANO / 3n, limit: 200 };
-    const found = TraceSearchAnswer.parse((await stack.ask("/traces", first)).body);
-    const storing = beside > 0 ? storeBeside(stack, beside, BigInt(next.rows[0]?.next ?? 0), end.signal) : Promise.resolve();
-    const runs: OwnRun[] = [];
-    const questions = ownQuestions(found.traces.map(({ traceId }) => traceId));
-    for (const question of questions.filter(({ name }) => name.includes(values.only))) {
-      runs.push(await measure(stack, question, spanCount, beside));
-      process.stderr.write(`${formatOwn(runs.slice(-1)).split("\n").at(-1)}\n`);
-    }
-    end.abort();
-    await storing;
-    await builder.stop();
-    const report = { dir: values.out, name: "query", isAppended: false };
-    process.stdout.write(writeReport({ ...report, run: OwnRun, runs, toMarkdown: formatOwn }));
   } finally {
-    end.abort();
-    await stack.stop();
+    if (positionals[1] === undefined) removeDir(dir);
   }
 }
 
 function formatOwn(runs: readonly OwnRun[]): string {
-  const rows = runs.map(({ question, timesMs, engineCpuMs, targetMs, refused }) => {
+  const rows = runs.map(({ question, timesMs, cpuMs, targetMs, refused }) => {
     if (refused !== null || timesMs.length === 0) return [question, "-", "-", "-", String(targetMs ?? ""), `refused: ${refused}`];
     const p95 = percentileOf(timesMs, 0.95);
     const verdict = targetMs === null ? "" : p95 <= targetMs ? "met" : `missed, ${formatNumber(p95 / targetMs, 1)} x`;
@@ -164,12 +185,12 @@ function formatOwn(runs: readonly OwnRun[]): string {
       question,
       formatNumber(spreadOf(timesMs).median),
       formatNumber(p95),
-      formatNumber(engineCpuMs),
+      formatNumber(cpuMs),
       targetMs === null ? "" : String(targetMs),
       verdict,
     ];
   });
   const [first] = runs;
   const title = `${formatNumber(first?.spans ?? 0)} spans over 24 h, ${formatNumber(first?.besidePerSecond ?? 0)} spans/s stored beside; ${REPEATS} questions each at most, other values every time`;
-  return `${title}\n\n${formatTable(["question", "p50 ms", "p95 ms", "engine CPU ms", "target p95 ms", ""], rows)}`;
+  return `${title}\n\n${formatTable(["question", "p50 ms", "p95 ms", "CPU ms", "target p95 ms", ""], rows)}`;
 }

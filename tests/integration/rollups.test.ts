@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { readCountedDurations } from "@callchain/query-api/store/counted-durations.ts";
 import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
 import { AttributeValuesAnswer, AttributesAnswer, LatencyAnswer, ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
@@ -20,7 +21,7 @@ import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import * as fc from "fast-check";
 import { clickHouseIsForeign } from "../support/clickhouse.ts";
-import { until } from "../support/process.ts";
+import { PATIENCE_MS, until } from "../support/process.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { insertSpans, type SpanSeed } from "../support/span-rows.ts";
 
@@ -200,6 +201,34 @@ describe("figures from rollups", () => {
     nextOffsets.clear();
     await forgetCounts();
   });
+});
+
+it("histograms that are too many to be brought here one by one add up to the same figures", async () => {
+  await forgetCounts();
+  const start = START + 2000n * HOUR;
+  await store(0, buildSpans(fc.sample(seed, { numRuns: 300, seed: 2 }), start));
+  await countEverything();
+  for (const isSplit of [false, true]) {
+    const question = {
+      where: "tier = 1 AND service != {not:String}",
+      point: "intDiv(minute, 7)",
+      by: "toNullable(toString(service))",
+      isSplit,
+      params: { not: "a" },
+    };
+    const read = async (rowCountMax: number): Promise<unknown> => {
+      const signal = AbortSignal.timeout(PATIENCE_MS);
+      const { ends, found } = await readCountedDurations(question, { database: stack.reader, signal }, rowCountMax);
+      assert.ok(found.length > 50);
+      const shown = found.map(({ by, point, isEntry, figures }) => {
+        const { count, errorCount, lastNano, durations, slowest, slowestError } = figures;
+        const examples = [slowest?.durationNano, slowestError?.durationNano];
+        return [by, point, isEntry, count, errorCount, lastNano, durations.percentiles([1, 50, 99]), examples];
+      });
+      return { ends, shown: new Map(shown.map((one) => [one.slice(0, 3).join(), one])) };
+    };
+    assert.deepEqual(await read(0), await read(100_000));
+  }
 });
 
 describe("counting", () => {

@@ -8,12 +8,13 @@ import { EDGE_TIERS } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import type { Stretch } from "@callchain/schemas/clickhouse/edges/scope.ts";
 import { buildScan, type Asking, type TimeRange } from "../range.ts";
+import { readWithRest } from "../counted-ends.ts";
 import { planMinutes } from "../rollup-plan.ts";
 import { addCountedEdges } from "./counted-edges.ts";
 import { EdgeTable } from "./edge-figures.ts";
 import { buildGraph, keepNodes, nearFocus, type Graph } from "./graph.ts";
 import { listServiceFigures } from "./service-figures.ts";
-import { addRawEdges, inStretches, readStoredEnds, uncountedIn, type Counted } from "./raw-edges.ts";
+import { countRawEdges, inStretches, readStoredEnds, uncountedIn, type Counted } from "./raw-edges.ts";
 
 export interface DependenciesQuestion {
   readonly range: TimeRange;
@@ -72,30 +73,43 @@ async function readGraph(range: TimeRange, asking: Asking, account: Account): Pr
 
 async function readEdges(range: TimeRange, asking: Asking, { scans, reasons }: Account): Promise<EdgeTable> {
   const table = new EdgeTable();
-  const note = (counted: Counted | null): void => {
-    if (counted === null)
+  const add = (counted: Counted | null): void => {
+    if (counted === null) {
       reasons.push("The calls could not be counted within the limits of time and memory: narrow the time range.");
-    else if (counted.every > 1) reasons.push(scaledUp(counted));
+      return;
+    }
+    if (counted.every > 1) reasons.push(scaledUp(counted));
+    table.addCounts(counted.counts, counted.every);
   };
   const plan = planMinutes(range, EDGE_TIERS);
-  // What is stored a moment before the counts are read is counted by then, or is asked for below.
-  const [counted, stored]: [LogEnds, LogEnds] =
-    plan === null
-      ? [new Map(), new Map()]
-      : await Promise.all([addCountedEdges(table, plan, asking, scans), readStoredEnds(asking, scans)]);
-  if (plan === null || counted.size === 0) {
-    note(await addRawEdges(table, inStretches([range]), asking, scans));
+  if (plan === null) {
+    add(await countRawEdges(inStretches([range]), asking, scans));
     return table;
   }
   const minutes: Stretch = { from: plan.fromNano, to: plan.toNano };
-  if ([...stored].some(([partition, end]) => end > (counted.get(partition) ?? 0n))) {
-    note(await addRawEdges(table, uncountedIn(minutes, counted, stored), asking, scans));
-  }
   const cut = [
     { from: range.from, to: minutes.from },
     { from: minutes.to, to: range.to },
   ].filter(({ from, to }) => from < to);
-  if (cut.length > 0) note(await addRawEdges(table, inStretches(cut), asking, scans));
+  const stored = readStoredEnds(asking, scans);
+  const readRest = async (ends: LogEnds, among: Asking): Promise<(Counted | null)[]> => {
+    const storedEnds = await stored;
+    const isBehind = [...storedEnds].some(([partition, end]) => end > (ends.get(partition) ?? 0n));
+    const subjects = [
+      ...(isBehind ? [uncountedIn(minutes, ends, storedEnds)] : []),
+      ...(cut.length > 0 ? [inStretches(cut)] : []),
+    ];
+    const found: (Counted | null)[] = [];
+    for (const subject of ends.size === 0 ? [inStretches([range])] : subjects)
+      found.push(await countRawEdges(subject, among, scans));
+    return found;
+  };
+  const [{ rest, scan }] = await Promise.all([
+    readWithRest("edge_rollups", asking, () => addCountedEdges(table, plan, asking, scans), readRest),
+    stored,
+  ]);
+  scans.push(scan);
+  rest.forEach(add);
   return table;
 }
 

@@ -1,13 +1,13 @@
 /** Edges counted in the raw spans: those of a stretch of time, and those that no step of the rollups has come to. */
 import type { QueryOptions, ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { countEdges } from "@callchain/schemas/clickhouse/edges/count-edges.ts";
+import type { EdgeCounts } from "@callchain/schemas/clickhouse/edges/edge-series.ts";
 import { planScope, type Subject } from "@callchain/schemas/clickhouse/edges/plan.ts";
 import { readEdgeSpans } from "@callchain/schemas/clickhouse/edges/read-spans.ts";
 import { LONG_NANO, REACH_NANO, SKEW_NANO, startsIn, type Stretch } from "@callchain/schemas/clickhouse/edges/scope.ts";
 import { positionsBefore, positionsBetween, type LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { failureCodeOf } from "@callchain/schemas/span/errors.ts";
 import type { Asking } from "../range.ts";
-import type { EdgeTable } from "./edge-figures.ts";
 
 /** More spans than this are not all joined: each n-th trace is, n a power of two. About two seconds and 200 MB. */
 const JOINED_SPAN_COUNT_MAX = 1_500_000;
@@ -52,19 +52,16 @@ export interface Counted {
   /** 1: all traces; n: each n-th, and the counts are scaled up. */
   readonly every: number;
   readonly spanCount: number;
+  /** Of each n-th trace. */
+  readonly counts: readonly EdgeCounts[];
 }
 
-/** Adds the facts to the table; null where even those of the thinnest sample are too many. Throws where the database is away. */
-export async function addRawEdges(
-  table: EdgeTable,
-  subject: Subject,
-  asking: Asking,
-  scans: ScanFigures[],
-): Promise<Counted | null> {
+/** The facts; null where even those of the thinnest sample are too many. Throws where the database is away. */
+export async function countRawEdges(subject: Subject, asking: Asking, scans: ScanFigures[]): Promise<Counted | null> {
   let every = 1;
   for (let attempt = 0; attempt < TRY_COUNT_MAX; attempt += 1) {
     try {
-      return await addSample(table, subject, every, asking, scans);
+      return await countSample(subject, every, asking, scans);
     } catch (error) {
       const code = failureCodeOf(error);
       const isLimit = code === "timeout" || code === "overloaded" || code === "too_large";
@@ -75,8 +72,7 @@ export async function addRawEdges(
   return null;
 }
 
-async function addSample(
-  table: EdgeTable,
+async function countSample(
   subject: Subject,
   everyAtLeast: number,
   { database, signal }: Asking,
@@ -92,11 +88,10 @@ async function addSample(
     planned = await planScope(database, sample(subject, every), options);
     scans.push(...planned.scans);
   }
-  if (planned.scope === null) return { every, spanCount };
+  if (planned.scope === null) return { every, spanCount, counts: [] };
   const read = await readEdgeSpans(database, planned.scope, options);
   scans.push(...read.scans);
-  table.addCounts(await countEdges(read.spans), every);
-  return { every, spanCount };
+  return { every, spanCount, counts: await countEdges(read.spans) };
 }
 
 function sample(subject: Subject, every: number): Subject {

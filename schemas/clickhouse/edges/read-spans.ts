@@ -81,7 +81,7 @@ export interface ReadEdgeSpans {
 export async function readEdgeSpans(database: SpanDatabase, scope: EdgeScope, options: QueryOptions): Promise<ReadEdgeSpans> {
   const scans: ScanFigures[] = [];
   const read = async (selects: readonly string[]): Promise<readonly NativeBlock[]> => {
-    const settings = { ...options.settings, optimize_read_in_order: 0 };
+    const settings = { ...options.settings, optimize_read_in_order: 0, use_index_for_in_with_subqueries_max_values: 200 };
     const { blocks, scan } = await readBlocks(database, selects.join(" UNION ALL "), { ...options, settings });
     scans.push(scan);
     return blocks;
@@ -92,8 +92,10 @@ export async function readEdgeSpans(database: SpanDatabase, scope: EdgeScope, op
     return selects.length === 0 ? [] : await read(selects);
   };
   const receiving = receivingSource(scope);
-  const old = await readOld([...contextSources(scope), receiving]);
-  const newest = await read(selectSpans(true, facts, { prewhere: fresh, where: "1" }, true));
+  const [old, newest] = await Promise.all([
+    readOld([...contextSources(scope), receiving]),
+    read(selectSpans(true, facts, { prewhere: fresh, where: "1" }, true)),
+  ]);
   const spans = joinBlocks([...old, ...newest]);
   if (scope.context === null || senders.length === 0) return { spans, scans };
   const sending = await readOld([sendingSource(scope, findMissingSenders(spans), receiving)]);

@@ -4,7 +4,7 @@
  * `src/DataTypes/Serializations/SerializationLowCardinality.cpp`.
  *
  *   block    columnCount:varint  rowCount:varint  column*
- *   column   name:text  type:text  data            data of FixedString(n), UInt8, UInt16, UInt32, UInt64, Int64, Float64: rowCount values, little-endian
+ *   column   name:text  type:text  data            data of FixedString(n), UInt8, UInt16, (U)Int32, (U)Int64, Float64: rowCount values, little-endian
  *   Array(T) rowCount ends:u64, counted from the block's first element, then the elements as a column of T
  *   LowCardinality(String)
  *            version:u64=1  index:u64 (bits 0-7: bytes per index as a power of two)  keyCount:u64  key:text*  rowCount:u64  index*
@@ -29,6 +29,7 @@ const FIXED_SIZES: ReadonlyMap<string, number> = new Map([
   ["UInt64", 8],
   ["Int64", 8],
   ["UInt32", 4],
+  ["Int32", 4],
   ["Float64", 8],
 ]);
 

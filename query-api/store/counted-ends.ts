@@ -1,0 +1,60 @@
+/**
+ * What the rollups count and the raw spans behind that, asked at the same time. The ends of what is counted are read first, by themselves, and the
+ * spans are asked for behind these; the counts bring the ends again, of the moment in which they were read. Where a step was taken in between the
+ * spans are asked for once more.
+ */
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
+import type { Asking } from "./range.ts";
+
+type CountTable = "service_rollups" | "edge_rollups";
+
+interface FoundEnds {
+  readonly ends: LogEnds;
+  readonly scan: ScanFigures;
+}
+
+/** Several statements of one question begin with the same ends. */
+const known = new WeakMap<Asking, Map<CountTable, Promise<FoundEnds>>>();
+
+function findEnds(table: CountTable, asking: Asking): Promise<FoundEnds> {
+  const ofAsking = known.get(asking) ?? new Map<CountTable, Promise<FoundEnds>>();
+  known.set(asking, ofAsking);
+  const found = ofAsking.get(table) ?? readEnds(table, asking);
+  ofAsking.set(table, found);
+  return found;
+}
+
+async function readEnds(table: CountTable, { database, signal }: Asking): Promise<FoundEnds> {
+  const { rows, scan } = await database.query<{ partition: number; next: string }>(
+    `SELECT log_partition AS partition, max(log_next) AS next FROM ${table} WHERE tier = 0 GROUP BY partition`,
+    { signal },
+  );
+  return { ends: new Map(rows.map(({ partition, next }) => [partition, BigInt(next)])), scan };
+}
+
+function areEqual(a: LogEnds, b: LogEnds): boolean {
+  return a.size === b.size && [...a].every(([partition, end]) => b.get(partition) === end);
+}
+
+/** `readRest` is given what is counted, and is aborted where that turns out to be more. */
+export async function readWithRest<C extends { readonly ends: LogEnds }, R>(
+  table: CountTable,
+  asking: Asking,
+  readCounts: () => Promise<C>,
+  readRest: (ends: LogEnds, asking: Asking) => Promise<R>,
+): Promise<{ readonly counts: C; readonly rest: R; readonly scan: ScanFigures }> {
+  const { ends, scan } = await findEnds(table, asking);
+  const outdated = new AbortController();
+  const first = readRest(ends, { ...asking, signal: AbortSignal.any([asking.signal, outdated.signal]) });
+  try {
+    // Should the counts fail, nobody waits for the rest any more.
+    first.catch(() => undefined);
+    const counts = await readCounts();
+    if (areEqual(counts.ends, ends)) return { counts, rest: await first, scan };
+    outdated.abort();
+    return { counts, rest: await readRest(counts.ends, asking), scan };
+  } finally {
+    outdated.abort();
+  }
+}
