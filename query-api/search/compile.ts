@@ -77,11 +77,24 @@ export function readsCoreColumns({ expression }: Query): boolean {
     if (item.kind === "calculate")
       return listFields(item).every((field) => field.kind === "intrinsic" && CORE_INTRINSICS.has(field.name));
     if (item.kind !== "compare") return item.items.every(within);
-    const { field, literal } = item;
-    if (field.kind === "intrinsic") return CORE_INTRINSICS.has(field.name);
-    return isServiceName(field.scope, field.key) && literal.type === "string";
+    return item.field.kind === "intrinsic" ? CORE_INTRINSICS.has(item.field.name) : isOfService(item);
   };
   return expression === null || within(expression);
+}
+
+/** Whether a span that is found has a certain value of some attribute, which the filters of granules know. */
+export function asksForAttributeValue({ expression }: Query): boolean {
+  const within = (item: Expression): boolean => {
+    if (item.kind === "and") return item.items.some(within);
+    if (item.kind === "or") return item.items.every(within);
+    if (item.kind === "chosen") return true;
+    return item.kind === "compare" && item.comparison === "=" && item.field.kind === "attribute" && !isOfService(item);
+  };
+  return expression !== null && within(expression);
+}
+
+function isOfService({ field, literal }: Extract<Expression, { kind: "compare" }>): boolean {
+  return field.kind === "attribute" && isServiceName(field.scope, field.key) && literal.type === "string";
 }
 
 const CORE_INTRINSICS: ReadonlySet<IntrinsicName> = new Set([

@@ -34,9 +34,8 @@ export interface AttributeQuestion {
 
 const hasPrefix = (text: string): string => `startsWithCaseInsensitiveUTF8(${text}, {prefix:String})`;
 
-/** The part of the range that holds its newest spans, about SAMPLE_SPAN_COUNT of them. */
-async function narrowToNewest(range: TimeRange, spanCount: number, { database, signal }: Asking): Promise<TimeRange> {
-  if (spanCount <= SAMPLE_SPAN_COUNT) return range;
+/** The part of the range that holds its newest spans, SAMPLE_SPAN_COUNT of them at most but for those that began with the first. */
+async function narrowToNewest(range: TimeRange, { database, signal }: Asking): Promise<TimeRange> {
   const { rows } = await database.query<{ since: string }>(
     `SELECT toString(toUnixTimestamp64Nano(start)) AS since FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT 1 OFFSET ${SAMPLE_SPAN_COUNT - 1}`,
     { params: rangeParams(range), signal, settings: EARLY_STOP },
@@ -100,11 +99,12 @@ export async function listAttributes(
 ): Promise<AttributesAnswer> {
   const startedMs = performance.now();
   const { scope, limit } = question;
-  const counted = await countSpans(question.range, asking);
-  const newest = await narrowToNewest(question.range, counted.count, asking);
   const nothing = { rows: [], scans: [] };
-  const [span, resource] = await Promise.all([
-    scope === "resource" ? nothing : listSpanKeys({ ...question, range: newest }, asking),
+  const inSpans = async (): Promise<Listed<KeyRow>> =>
+    await listSpanKeys({ ...question, range: await narrowToNewest(question.range, asking) }, asking);
+  const [counted, span, resource] = await Promise.all([
+    countSpans(question.range, asking),
+    scope === "resource" ? nothing : inSpans(),
     scope === "span" ? nothing : listResourceKeys(question, asking),
   ]);
   const attributes = [
@@ -184,24 +184,20 @@ export async function listAttributeValues(
 ): Promise<AttributeValuesAnswer> {
   const startedMs = performance.now();
   const { field, limit, key } = question;
-  const counted = await countSpans(question.range, asking);
-  const found: Listed<ValueRow>[] = [];
+  const counting = countSpans(question.range, asking);
+  const places: Found[] = [];
   const isColumn = field.kind === "intrinsic" || (field.key === "service.name" && field.scope !== "span");
   const isSampled = !isColumn && field.scope !== "resource";
   if (field.kind === "intrinsic" || isColumn) {
-    found.push(await listFieldValues(field, question, asking));
+    places.push(listFieldValues(field, question, asking));
   } else {
     const names = attributeNames(field.key);
-    const inSpans = async (): Found => {
-      const newest = await narrowToNewest(question.range, counted.count, asking);
-      return await listSpanValues(names, { ...question, range: newest }, asking);
-    };
-    const places = [
-      ...(isSampled ? [inSpans()] : []),
-      ...(field.scope === "span" ? [] : [listResourceValues(names, question, asking)]),
-    ];
-    found.push(...(await Promise.all(places)));
+    const inSpans = async (): Found =>
+      await listSpanValues(names, { ...question, range: await narrowToNewest(question.range, asking) }, asking);
+    if (isSampled) places.push(inSpans());
+    if (field.scope !== "span") places.push(listResourceValues(names, question, asking));
   }
+  const [counted, ...found] = await Promise.all([counting, ...places]);
   const counts = new Map<string, { value: string; type: AttributeType; spanCount: number }>();
   for (const { value, type, spans } of found.flatMap(({ rows }) => rows)) {
     const known = counts.get(`${type} ${value}`);

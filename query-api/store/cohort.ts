@@ -18,7 +18,8 @@ import { compileGroupField, type GroupField } from "./group-by.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { askWithinLimits } from "./limits.ts";
 import { joinFixed, joinTexts, type TextColumn } from "@callchain/schemas/clickhouse/native/join-columns.ts";
-import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
+import { readBlocks, type ReadBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
+import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
 import { EARLY_STOP, IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
 import { findResources } from "./resources.ts";
@@ -154,13 +155,14 @@ interface ReadSpans {
   readonly partialReasons: readonly string[];
 }
 
+const NOTHING: ReadBlocks = { blocks: [], rowCount: 0, scan: { rows: 0, bytes: 0, elapsedMs: 0 } };
+
 async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { database, signal }: Asking): Promise<ReadSpans> {
-  const startedMs = performance.now();
   const bindings = new Bindings("x");
   const extraSql = extra === null ? "" : `, ${extra === "detail" ? DETAIL_SQL : extraTextSql(extra, bindings)} AS extra`;
   const sql = `SELECT trace_id, ${SPAN_COLUMNS_SQL}, resource${extraSql} FROM spans
     WHERE start >= ${instantSql("firstNano")} AND start < ${instantSql("lastNano")} AND trace_id IN (${chosen.idsSql})
-    ORDER BY trace_id, start, span_id LIMIT ${COHORT_SPAN_COUNT_MAX + 1} FORMAT Native`;
+    ORDER BY trace_id, start, span_id LIMIT ${COHORT_SPAN_COUNT_MAX + 1}`;
   const params = {
     ...chosen.params,
     ...bindings.params,
@@ -169,18 +171,9 @@ async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { dat
     firstNano: (chosen.oldest > SLACK_NANO ? chosen.oldest - SLACK_NANO : 0n).toString(),
     lastNano: (chosen.newest < UNIX_NANO_MAX - SLACK_NANO ? chosen.newest + SLACK_NANO : UNIX_NANO_MAX).toString(),
   };
-  const chunks: Uint8Array[] = [];
-  if (chosen.traceCount > 0) {
-    const settings = {
-      wait_end_of_query: 1,
-      ...(chosen.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom" } : {}),
-    };
-    for await (const chunk of await database.stream(sql, { params, signal, timeoutMs: READ_TIMEOUT_MS, settings }))
-      chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
-  const blocks = [...readNative(bytes)].filter(({ rowCount }) => rowCount > 0);
-  const rows = blocks.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  const settings = chosen.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom" } : {};
+  const options = { params, signal, timeoutMs: READ_TIMEOUT_MS, settings };
+  const { blocks, rowCount: rows, scan } = chosen.traceCount > 0 ? await readBlocks(database, sql, options) : NOTHING;
   const traceIds = new Uint8Array(joinFixed(blocks, "trace_id", 16, rows));
   const isCut = rows > COHORT_SPAN_COUNT_MAX;
   // The last trace that came may lack its end, unless it is the only one.
@@ -194,7 +187,7 @@ async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { dat
   return {
     cohort,
     traceCount,
-    scan: { rows, bytes: bytes.length, elapsedMs: performance.now() - startedMs },
+    scan,
     partialReasons: isCut
       ? [
           `${traceCount} of ${chosen.traceCount} traces were looked at: together they have more than ${COHORT_SPAN_COUNT_MAX} spans.`,

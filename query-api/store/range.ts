@@ -66,6 +66,9 @@ export const EARLY_STOP = { read_in_order_use_virtual_row: 1, use_skip_indexes_o
 /** As EARLY_STOP where few spans match: all filters are asked at once, on several threads, in less time than one by one. */
 export const FILTERS_FIRST = { ...EARLY_STOP, use_skip_indexes_on_data_read: 0 };
 
+/** For what reads one trace: it is little, and somebody waits for it, so it does not stand back as other questions do. */
+export const OPENED_TRACE = { os_thread_priority: 0 };
+
 export const IS_ROOT = `parent_span_id = ${NO_PARENT}`;
 
 /** Spans through which work enters a service: server (2), consumer (5), and whatever has no parent. */

@@ -4,9 +4,10 @@ import { HOST_KEYS, type TraceColumns } from "../analysis/columns.ts";
 import type { CallDetails } from "../analysis/repeats.ts";
 import { DETAIL_SQL } from "./call-details.ts";
 import { joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
-import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
+import { readBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
+import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
-import { spanIdSql, traceIdSql, type Asking } from "./range.ts";
+import { OPENED_TRACE, spanIdSql, traceIdSql, type Asking } from "./range.ts";
 import { readWayUp, WAY_UP_COUNT_MAX } from "./way-up.ts";
 
 /** Spans read of one trace; beyond it the earliest are read and the answer says so. */
@@ -19,11 +20,11 @@ const HOST_SQL = `toLowCardinality(coalesce(${HOST_KEYS.map((key) => `nullIf(JSO
 const columnsSql = (id: TraceId, extra: string, spanCountMax = TRACE_SPAN_COUNT_MAX): string => `
 SELECT ${SPAN_COLUMNS_SQL}, ${HOST_SQL} AS host${extra}
 FROM spans WHERE trace_id = ${traceIdSql(id)}
-ORDER BY start, span_id LIMIT ${spanCountMax + 1} FORMAT Native`;
+ORDER BY start, span_id LIMIT ${spanCountMax + 1}`;
 
 const spanSql = (id: TraceId, spanId: SpanId): string => `
 SELECT ${SPAN_COLUMNS_SQL}, ${HOST_SQL} AS host
-FROM spans WHERE trace_id = ${traceIdSql(id)} AND span_id = ${spanIdSql(spanId)} LIMIT 1 FORMAT Native`;
+FROM spans WHERE trace_id = ${traceIdSql(id)} AND span_id = ${spanIdSql(spanId)} LIMIT 1`;
 
 export interface WantedColumns {
   /** Read together with the spans above it, however late it is. */
@@ -37,12 +38,12 @@ export async function readTraceColumns(
   asking: Asking,
   { spanId = null, spanCountMax = TRACE_SPAN_COUNT_MAX }: WantedColumns = {},
 ): Promise<TraceColumns | null> {
-  const found = await readBlocks(columnsSql(id, "", spanCountMax), asking, spanCountMax);
+  const found = await readRows(columnsSql(id, "", spanCountMax), asking, spanCountMax);
   if (found === null) return null;
   if (spanId === null || found.scan.rows <= found.count) return buildColumns(found);
   const earliestCount = Math.max(0, found.count - WAY_UP_COUNT_MAX);
   const way = await readWayUp(spanId, found.blocks, earliestCount, async (above) => {
-    const one = await readBlocks(spanSql(id, above), asking, 1);
+    const one = await readRows(spanSql(id, above), asking, 1);
     return one?.blocks ?? [];
   });
   if (way.length === 0) return buildColumns(found);
@@ -51,7 +52,7 @@ export async function readTraceColumns(
 
 /** As readTraceColumns, with what distinguishes the calls beside their names. */
 export async function readTraceCalls(id: TraceId, asking: Asking): Promise<(TraceColumns & { details: CallDetails }) | null> {
-  const found = await readBlocks(columnsSql(id, `, ${DETAIL_SQL} AS detail`), asking);
+  const found = await readRows(columnsSql(id, `, ${DETAIL_SQL} AS detail`), asking);
   if (found === null) return null;
   const { indexes, texts } = joinTexts(found.blocks, "detail", found.count);
   return { ...buildColumns(found), details: { detail: indexes, details: texts } };
@@ -64,22 +65,14 @@ interface FoundBlocks {
   readonly scan: TraceColumns["scan"];
 }
 
-async function readBlocks(
+async function readRows(
   sql: string,
   { database, signal }: Asking,
   spanCountMax = TRACE_SPAN_COUNT_MAX,
 ): Promise<FoundBlocks | null> {
-  const startedMs = performance.now();
-  // Held whole here anyway: the engine need not stream it.
-  const settings = { optimize_read_in_order: 0, wait_end_of_query: 1 };
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of await database.stream(sql, { signal, timeoutMs: TIMEOUT_MS, settings })) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  const blocks = [...readNative(bytes)].filter(({ rowCount }) => rowCount > 0);
-  const rows = blocks.reduce((sum, { rowCount }) => sum + rowCount, 0);
-  if (rows === 0) return null;
-  const scan = { rows, bytes: bytes.length, elapsedMs: performance.now() - startedMs };
-  return { blocks, count: Math.min(rows, spanCountMax), scan };
+  const settings = { optimize_read_in_order: 0, ...OPENED_TRACE };
+  const { blocks, rowCount, scan } = await readBlocks(database, sql, { signal, timeoutMs: TIMEOUT_MS, settings });
+  return rowCount === 0 ? null : { blocks, count: Math.min(rowCount, spanCountMax), scan };
 }
 
 function buildColumns({ blocks, count, scan }: FoundBlocks, wayUpCount = 0): TraceColumns {
@@ -103,7 +96,7 @@ export async function readStatusMessages(id: TraceId, { database, signal }: Aski
   const { rows } = await database.query<{ span: string; message: string }>(
     `SELECT lower(hex(span_id)) AS span, substringUTF8(status_message, 1, ${MESSAGE_CHARS_MAX}) AS message
      FROM spans WHERE trace_id = ${traceIdSql(id)} AND status_message != '' LIMIT ${MESSAGE_COUNT_MAX}`,
-    { signal, timeoutMs: TIMEOUT_MS },
+    { signal, timeoutMs: TIMEOUT_MS, settings: OPENED_TRACE },
   );
   return new Map(rows.map(({ span, message }) => [span, message]));
 }

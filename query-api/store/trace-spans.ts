@@ -2,7 +2,7 @@
 import { SPAN_SELECT, parseSpanRow } from "@callchain/schemas/clickhouse/rows.ts";
 import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
-import { traceIdSql, type Asking } from "./range.ts";
+import { OPENED_TRACE, traceIdSql, type Asking } from "./range.ts";
 
 const TIMEOUT_MS = 30_000;
 /** Spans held as objects at a time. */
@@ -19,13 +19,13 @@ const ORDER = "ORDER BY spans.trace_id, spans.start, spans.span_id, spans.kind, 
 
 /** All spans by start in batches; nothing where the trace is unknown. */
 export function readTraceSpans(id: TraceId, asking: Asking): AsyncGenerator<Span[]> {
-  return readSpansOf([id], asking);
+  return readSpansOf([id], asking, OPENED_TRACE);
 }
 
 /** All spans of the traces by trace id and start, in batches that may hold several traces. `ids` has at least one. */
-export async function* readSpansOf(ids: readonly TraceId[], { database, signal }: Asking): AsyncGenerator<Span[]> {
+export async function* readSpansOf(ids: readonly TraceId[], { database, signal }: Asking, settings = {}): AsyncGenerator<Span[]> {
   const sql = `SELECT ${SPAN_SELECT} FROM spans WHERE trace_id IN (${ids.map(traceIdSql).join(", ")}) ${ORDER} ${WITHOUT_COPIES} FORMAT JSONEachRow`;
-  const lines = readLines(await database.stream(sql, { signal, timeoutMs: TIMEOUT_MS, settings: SETTINGS }));
+  const lines = readLines(await database.stream(sql, { signal, timeoutMs: TIMEOUT_MS, settings: { ...SETTINGS, ...settings } }));
   let batch: Span[] = [];
   for await (const line of lines) {
     batch.push(parseSpanRow(JSON.parse(line)));
@@ -43,7 +43,7 @@ export async function getSpan(id: TraceId, spanId: SpanId, { database, signal }:
     params: { spanId },
     signal,
     timeoutMs: TIMEOUT_MS,
-    settings: SETTINGS,
+    settings: { ...SETTINGS, ...OPENED_TRACE },
   });
   return rows.length === 0 ? null : parseSpanRow(rows[0]);
 }

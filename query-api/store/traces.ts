@@ -5,7 +5,7 @@
 import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
-import { asksForTraces, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
+import { asksForAttributeValue, asksForTraces, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import { isServiceName } from "../search/compile-attribute.ts";
 import type { Query } from "../search/query.ts";
 import { planQuery } from "../search/plan.ts";
@@ -53,6 +53,10 @@ const SPANS_PER_TRACE: Readonly<Record<TraceSort, number>> = { newest: 20, slowe
 const SPANS_PER_TRACE_AT_FIRST = 2;
 /** Newest first by attributes: each span of a rare value is a granule of attributes to unpack, so hardly more than the traces wanted. */
 const SPANS_TO_SPARE = 2;
+
+/** Newest first by attributes that no filter of granules knows: the newest part of the range is looked through before the whole. */
+const FIRST_LOOK_PART = 16;
+const EVERYWHERE_AT_ONCE = { optimize_read_in_order: 0 };
 
 const KEY_SQL: Readonly<Record<TraceSort, string>> = { newest: "start", slowest: "duration_nano" };
 const KEY_PLACEHOLDER: Readonly<Record<TraceSort, string>> = {
@@ -164,12 +168,12 @@ async function findKeysIn(
   const wanted = question.limit + 1;
   const isTold = readsCoreColumns(question.query);
   const scans: ScanFigures[] = [];
-  const ask = async (statement: string, params: Record<string, unknown>): Promise<FoundRow[]> => {
+  const ask = async (statement: string, params: Record<string, unknown>, settings = {}): Promise<FoundRow[]> => {
     const { rows, scan } = await database.query<FoundRow>(statement, {
       params,
       signal,
       timeoutMs,
-      settings: isTold ? EARLY_STOP : FILTERS_FIRST,
+      settings: { ...(isTold ? EARLY_STOP : FILTERS_FIRST), ...settings },
     });
     scans.push(scan);
     return rows;
@@ -180,9 +184,11 @@ async function findKeysIn(
   let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", keys: new Set(), untilNano: question.range.to };
   const bringsSpans = !isTold && question.sort === "newest";
   const columns = bringsSpans ? `, ${SPAN_KEY_SQL}` : "";
-  for (const spanCountMax of chooseSpanCounts(question, wanted)) {
-    const spans = await ask(`${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`, params);
-    const isAll = spans.length < spanCountMax;
+  let settings = {};
+  for (const { spanCountMax, from } of chooseLooks(question, wanted)) {
+    const statement = `${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`;
+    const spans = await ask(statement, { ...params, from: from.toString() }, settings);
+    const isAll = spans.length < spanCountMax && from === question.range.from;
     const last = spans.at(-1)?.key;
     if (bringsSpans) {
       const keys = new Set(spans.filter(isSpan).map((row) => spanKeyOf(row.id, row.key, row)));
@@ -190,6 +196,8 @@ async function findKeysIn(
     }
     const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
     if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
+    // Reading in order is the work of one thread: worth it only where it stops before the middle.
+    if (from !== question.range.from && spans.length * (FIRST_LOOK_PART / 2) < spanCountMax) settings = EVERYWHERE_AT_ONCE;
   }
   // Few traces hold the best spans: the server keeps one span of each. One more than wanted shows whether the last place is contested.
   const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted + 1}`, params);
@@ -206,11 +214,20 @@ async function findKeysIn(
   return { keys: rankKeys([...above, ...tied]).slice(0, wanted), matching, scans };
 }
 
+interface Look {
+  readonly spanCountMax: number;
+  /** Where the part of the range begins that is looked through. */
+  readonly from: bigint;
+}
+
 /** How many spans to ask for, in turn. */
-function chooseSpanCounts({ sort, query }: SpanQuestion, wanted: number): number[] {
-  const most = wanted * SPANS_PER_TRACE[sort];
+function chooseLooks({ sort, query, range }: SpanQuestion, wanted: number): Look[] {
+  const most = { spanCountMax: wanted * SPANS_PER_TRACE[sort], from: range.from };
   if (sort === "slowest" || isBroad(query)) return [most];
-  return [readsCoreColumns(query) ? wanted * SPANS_PER_TRACE_AT_FIRST : wanted + SPANS_TO_SPARE, most];
+  if (readsCoreColumns(query)) return [{ ...most, spanCountMax: wanted * SPANS_PER_TRACE_AT_FIRST }, most];
+  const few = wanted + SPANS_TO_SPARE;
+  if (asksForAttributeValue(query)) return [{ ...most, spanCountMax: few }, most];
+  return [{ spanCountMax: few, from: range.to - (range.to - range.from) / BigInt(FIRST_LOOK_PART) }, most];
 }
 
 /** Everything, or all of a service: matches are many and everywhere. */

@@ -1,5 +1,6 @@
 /** The builder of rollups beside a benchmark's store. */
 import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { planEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import { ROLLUPS, listUncounted } from "@callchain/schemas/clickhouse/rollups.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
@@ -7,6 +8,12 @@ import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import type { QueryStack } from "../support/query-stack.ts";
 import { cpuSecondsOf } from "./proc.ts";
+
+/** Whether the rollups hold every span. */
+export async function isCounted(database: SpanDatabase): Promise<boolean> {
+  for (const rollup of ROLLUPS) if ((await listUncounted(database, rollup)).length > 0) return false;
+  return (await planEdgeStep(database, 1)) === null;
+}
 
 export interface CountedRollups {
   readonly builder: Running;
@@ -28,11 +35,7 @@ export async function countRollups(stack: QueryStack): Promise<CountedRollups> {
     logger: openLog("bench", "warn"),
     queryIdPrefix: "bench-rollup",
   });
-  const isCounted = async (): Promise<boolean> => {
-    for (const rollup of ROLLUPS) if ((await listUncounted(stack.writer, rollup)).length > 0) return false;
-    return (await planEdgeStep(stack.writer, 1)) === null;
-  };
-  while (!(await isCounted())) await new Promise((resolve) => setTimeout(resolve, 500));
+  while (!(await isCounted(stack.writer))) await new Promise((resolve) => setTimeout(resolve, 500));
   const { user, system } = process.cpuUsage(ownBefore);
   return {
     builder,

@@ -10,7 +10,8 @@ import { compileQuery } from "../../search/compile.ts";
 import type { TraceSpans } from "../../search/evaluate.ts";
 import type { Plan } from "../../search/plan.ts";
 import { compileGroupField } from "../group-by.ts";
-import { readNative, type NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
+import { readBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
+import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
 import { joinFixed, joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 
@@ -56,20 +57,15 @@ export interface SpanAnswer {
 
 /** Traces in ascending order of their ids. */
 export async function readTraceSpans(question: SpanQuestion, { database, signal }: Asking): Promise<SpanAnswer> {
-  const startedMs = performance.now();
   const { sql, params } = buildStatement(question);
-  const settings = { optimize_read_in_order: 0, wait_end_of_query: 1 };
-  const chunks: Uint8Array[] = [];
-  const stream = await database.stream(sql, { params, signal, settings, timeoutMs: question.timeoutMs });
-  for await (const chunk of stream) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  const blocks = [...readNative(bytes)].filter(({ rowCount }) => rowCount > 0);
-  const rowCount = blocks.reduce((sum, block) => sum + block.rowCount, 0);
+  const settings = { optimize_read_in_order: 0 };
+  const options = { params, signal, settings, timeoutMs: question.timeoutMs };
+  const { blocks, rowCount, scan } = await readBlocks(database, sql, options);
   return {
     traces: rowCount === 0 ? [] : splitTraces(readColumns(blocks, rowCount, question.plan)),
     isCut: rowCount === SPAN_ROWS_MAX,
     rowCount,
-    scan: { rows: rowCount, bytes: bytes.length, elapsedMs: performance.now() - startedMs },
+    scan,
   };
 }
 
@@ -96,7 +92,7 @@ SELECT DISTINCT trace_id, span_id, parent_span_id, toUnixTimestamp64Nano(start) 
 FROM spans
 WHERE start >= ${instantSql("readFrom")} AND start < ${instantSql("readTo")} AND trace_id IN (${ids})${isMatched}
 ORDER BY trace_id, start_nano, span_id, parent_span_id, duration_nano, kind, status, service, name
-LIMIT ${SPAN_ROWS_MAX} FORMAT Native`;
+LIMIT ${SPAN_ROWS_MAX}`;
   const bounds = { readFrom: range.from.toString(), readTo: range.to.toString() };
   return {
     sql,

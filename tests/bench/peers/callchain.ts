@@ -12,6 +12,7 @@ import { z } from "zod";
 import { kafkaMissing, startKafkaBroker, type KafkaBroker } from "../../support/kafka-broker.ts";
 import { ROOT, startCallchain } from "../../support/process.ts";
 import { environmentOf, startRoleProcess, type RoleProcess } from "../../support/roles.ts";
+import { isCounted } from "../count-rollups.ts";
 import { familyOf, pin } from "../proc.ts";
 import { SYSTEM_CORE, type FoundSystem, type StartedSystem } from "./system.ts";
 
@@ -161,7 +162,8 @@ function questionsOf(database: SpanDatabase, queryUrl: string): Questions {
     countAll: () => number(SPANS),
     settle: async () => {
       const untilMs = performance.now() + 120_000;
-      while ((await number(SETTLED)) > 0 && performance.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, 250));
+      while (((await number(SETTLED)) > 0 || !(await isCounted(database))) && performance.now() < untilMs)
+        await new Promise((resolve) => setTimeout(resolve, 250));
     },
     bytesStored: () => number(BYTES),
   };
