@@ -17,12 +17,36 @@ import { EdgePace } from "./edge-pace.ts";
 export interface RollupBuilderOptions {
   /** With the role "writer"; the schema is migrated. Several are the shards of a cluster, each counted by itself. */
   readonly databases: readonly SpanDatabase[];
-  readonly metrics: Registry;
-  readonly logger: Log;
+  readonly report: RollupReport;
   /** The same for all builders of a database, and different for databases that share a ClickHouse server. */
   readonly queryIdPrefix: string;
   /** Between two rounds: how old the spans get that questions must count in the raw. */
   readonly intervalMs?: number;
+}
+
+/** What becomes known of the counting while it goes on. */
+export interface RollupReport {
+  readonly stepped: () => void;
+  /** A round ended; the next one begins with what the rows say. `code` is the class of the failure. */
+  readonly failed: (failure: { readonly code: string; readonly reason: string }) => void;
+}
+
+export function openRollupReport(metrics: Registry, logger: Log): RollupReport {
+  const registers = [metrics];
+  const steps = new Counter({ name: "callchain_rollup_steps_total", help: "Steps of counting spans into rollups.", registers });
+  const failures = new Counter({
+    name: "callchain_rollup_failures_total",
+    help: "Rounds of counting that failed, by class of failure; the next round begins with what the rows say.",
+    labelNames: ["code"],
+    registers,
+  });
+  return {
+    stepped: () => steps.inc(),
+    failed: ({ code, reason }) => {
+      failures.inc({ code });
+      logger.warn({ reason }, "spans could not be counted into rollups; questions count them until the next try");
+    },
+  };
 }
 
 const INTERVAL_MS = 5_000;
@@ -33,32 +57,20 @@ const LOOK_REST = 19;
 
 /** Begins to count; `stop` lets go of the step under way, which is then taken or not. */
 export function startRollupBuilder(options: RollupBuilderOptions): Running {
-  const { databases, metrics, logger } = options;
+  const { databases, report } = options;
   const stopping = new AbortController();
-  const registers = [metrics];
-  const steps = new Counter({ name: "callchain_rollup_steps_total", help: "Steps of counting spans into rollups.", registers });
-  const failures = new Counter({
-    name: "callchain_rollup_failures_total",
-    help: "Rounds of counting that failed, by class of failure; the next round begins with what the rows say.",
-    labelNames: ["code"],
-    registers,
-  });
   const run = async (round: () => Promise<void>): Promise<void> => {
     while (!stopping.signal.aborted) {
       try {
         await round();
       } catch (error) {
         if (stopping.signal.aborted) return;
-        failures.inc({ code: failureCodeOf(error) });
-        logger.warn(
-          { reason: messageOf(error) },
-          "spans could not be counted into rollups; questions count them until the next try",
-        );
+        report.failed({ code: failureCodeOf(error), reason: messageOf(error) });
       }
       await pause(options.intervalMs ?? INTERVAL_MS, stopping.signal);
     }
   };
-  const counting: Counting = { prefix: options.queryIdPrefix, signal: stopping.signal, onStep: () => steps.inc() };
+  const counting: Counting = { prefix: options.queryIdPrefix, signal: stopping.signal, onStep: report.stepped };
   const rounds = databases.map((database) => async () => {
     for (const rollup of ROLLUPS) await countAll(database, rollup, counting);
   });

@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { openLocalLog } from "@callchain/collector/log/local/local-log.ts";
 import { startReceivers } from "@callchain/collector/receive/receivers.ts";
-import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { startRollupThread } from "@callchain/collector/write/rollup-thread.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
 import { startQueryServer } from "@callchain/query-api/server.ts";
 import { openDatabase } from "@callchain/schemas/clickhouse/database.ts";
@@ -57,7 +57,8 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
       log: log.child({ part: "engine" }),
     }),
   );
-  const writerDatabase = openDatabase({ url: engine.url, role: "writer", bodyDir: engine.bodyDir });
+  const writing = { url: engine.url, role: "writer", bodyDir: engine.bodyDir } as const;
+  const writerDatabase = openDatabase(writing);
   lifecycle.add("writer's database", { stop: () => writerDatabase.close() });
   await migrate(writerDatabase, log, config.retentionDays === null ? {} : { retention: config.retentionDays });
   const readerDatabase = openDatabase({ url: engine.url, role: "reader" });
@@ -77,8 +78,8 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
   );
   lifecycle.add(
     "rollups",
-    startRollupBuilder({
-      databases: [writerDatabase],
+    startRollupThread({
+      databases: [writing],
       metrics,
       logger: log.child({ part: "rollups" }),
       queryIdPrefix: "callchain-rollup",

@@ -2,7 +2,7 @@
 import { openKafkaDeadLetters } from "@callchain/collector/log/kafka/kafka-dead-letters.ts";
 import { openKafkaReader } from "@callchain/collector/log/kafka/kafka-reader.ts";
 import { probeKafka } from "@callchain/collector/log/kafka/kafka-probe.ts";
-import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { startRollupThread } from "@callchain/collector/write/rollup-thread.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
 import { openDatabase, type SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { requireSchema } from "@callchain/schemas/clickhouse/migrate.ts";
@@ -18,7 +18,8 @@ export async function startWrite(config: WriteConfig, logger: Log): Promise<Role
   const { statusAddress, clickhouseDatabase: database } = config;
   refuseOpenAddresses({ statusAddress }, config.insecureListen);
   const access = clickHouseAccessOf(config);
-  const shards = config.clickhouseUrl.map((url) => openDatabase({ url, database, ...access, role: "writer" }));
+  const writing = config.clickhouseUrl.map((url) => ({ url, database, ...access, role: "writer" }) as const);
+  const shards = writing.map(openDatabase);
   const metrics = openMetrics();
   const role = await startRole({
     statusAddress,
@@ -45,8 +46,8 @@ export async function startWrite(config: WriteConfig, logger: Log): Promise<Role
       );
       parts.add(
         "rollups",
-        startRollupBuilder({
-          databases: shards,
+        startRollupThread({
+          databases: writing,
           metrics,
           logger: logger.child({ part: "rollups" }),
           queryIdPrefix: `callchain-rollup-${database}`,

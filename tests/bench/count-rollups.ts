@@ -1,5 +1,5 @@
 /** The builder of rollups beside a benchmark's store. */
-import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { planEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import { ROLLUPS, listUncounted } from "@callchain/schemas/clickhouse/rollups.ts";
@@ -31,8 +31,7 @@ export async function countRollups(stack: QueryStack): Promise<CountedRollups> {
   const ownBefore = process.cpuUsage();
   const builder = startRollupBuilder({
     databases: [stack.writer],
-    metrics: new Registry(),
-    logger: openLog("bench", "warn"),
+    report: openRollupReport(new Registry(), openLog("bench", "warn")),
     queryIdPrefix: "bench-rollup",
   });
   while (!(await isCounted(stack.writer))) await new Promise((resolve) => setTimeout(resolve, 500));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { DependenciesAnswer, type DependencyGraph } from "@callchain/schemas/api/catalog.ts";
 import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
 import { planEdgeStep, takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
@@ -258,9 +258,9 @@ describe("counting edges", () => {
     const t = takeDay();
     const batches = drawBatches(t, 2, 20);
     for (const [at, spans] of batches.slice(0, 10).entries()) await store(at % 2, spans);
-    const logger = openLog("test", "silent");
+    const report = openRollupReport(new Registry(), openLog("test", "silent"));
     const builders = Array.from({ length: 3 }, () =>
-      startRollupBuilder({ databases: [stack.writer], metrics: new Registry(), logger, queryIdPrefix: "test", intervalMs: 1 }),
+      startRollupBuilder({ databases: [stack.writer], report, queryIdPrefix: "test", intervalMs: 1 }),
     );
     for (const [at, spans] of batches.slice(10).entries()) await store(at % 2, spans);
     await until("all is counted", async () => (await planEdgeStep(stack.writer, 1000)) === null);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { readCountedDurations } from "@callchain/query-api/store/counted-durations.ts";
-import { startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
+import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
 import { AttributeValuesAnswer, AttributesAnswer, LatencyAnswer, ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
@@ -20,6 +20,9 @@ import {
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import * as fc from "fast-check";
+import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
+import { startRollupThread } from "@callchain/collector/write/rollup-thread.ts";
+import { freePort } from "../support/free-port.ts";
 import { clickHouseIsForeign } from "../support/clickhouse.ts";
 import { PATIENCE_MS, until } from "../support/process.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
@@ -236,12 +239,11 @@ describe("counting", () => {
     await forgetCounts();
     const spans = fc.sample(seed, { numRuns: 300, seed: 2 });
     for (let at = 0; at < 60; at += 1) await store(at % 2, buildSpans(spans.slice(at * 5, at * 5 + 5), START));
-    const logger = openLog("test", "silent");
+    const report = openRollupReport(new Registry(), openLog("test", "silent"));
     const builders = Array.from({ length: 3 }, () =>
       startRollupBuilder({
         databases: [stack.writer],
-        metrics: new Registry(),
-        logger,
+        report,
         queryIdPrefix: "test-rollup",
         intervalMs: 1,
       }),
@@ -277,6 +279,29 @@ describe("counting", () => {
     await countEverything();
     const { counted, stored } = await sums();
     assert.deepEqual(counted, stored);
+  });
+
+  it("goes on, on a thread of its own, past rounds that fail, and ends when it is told to", async () => {
+    await forgetCounts();
+    const metrics = new Registry();
+    const logger = openLog("test", "silent");
+    const open = (url: string): Running =>
+      startRollupThread({ databases: [{ url, role: "writer" }], metrics, logger, queryIdPrefix: "test-thread" });
+    const counted = async (name: string): Promise<number> =>
+      (await metrics.getSingleMetric(name)?.get())?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+    const away = open(`http://127.0.0.1:${await freePort()}/nowhere`);
+    await until("a round has failed", async () => (await counted("callchain_rollup_failures_total")) > 0);
+    await away.stop();
+    metrics.clear();
+    const thread = open(stack.databaseUrl);
+    await store(0, buildSpans(fc.sample(seed, { numRuns: 50, seed: 3 }), START));
+    await until("all is counted", async () => (await listUncounted(stack.writer, SERVICE_ROLLUP)).length === 0);
+    await until("steps are told of", async () => (await counted("callchain_rollup_steps_total")) > 0);
+    await thread.stop();
+    assert.equal(await counted("callchain_rollup_failures_total"), 0);
+    await countEverything();
+    const { counted: inRollups, stored } = await sums();
+    assert.deepEqual(inRollups, stored);
   });
 
   it("refuses a step that was taken already, or that leaves a gap", async () => {

@@ -17,6 +17,8 @@ export interface Reply {
 
 export interface QueryStack extends Running {
   readonly url: string;
+  /** Of the database, for others that open it. */
+  readonly databaseUrl: string;
   readonly writer: SpanDatabase;
   readonly reader: SpanDatabase;
   /** Process id of ClickHouse; 0 while it is away. */
@@ -47,6 +49,7 @@ export async function startQueryStack(
   const server = parts.add("server", await startQueryServer(options));
   return {
     url: server.url,
+    databaseUrl: engine.url,
     writer,
     reader,
     enginePid: () => engine.pid ?? 0,
