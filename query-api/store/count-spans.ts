@@ -8,29 +8,12 @@
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 import { positionsFrom, type LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
-import { Bindings } from "../search/bindings.ts";
-import { compileQuery } from "../search/compile.ts";
-import type { GroupField, Query } from "../search/query.ts";
-import { compileInRange } from "./compile-in-range.ts";
+import type { UnixNano } from "@callchain/schemas/span/time.ts";
 import { readCountedDurations, type CountedFigures } from "./counted-durations.ts";
 import { readWithRest } from "./counted-ends.ts";
-import { compileGroupField } from "./group-by.ts";
-import { IN_RANGE, IS_ENTRY, IS_ROOT, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { planRollup, type RollupPlan } from "./rollup-plan.ts";
+import { IS_ENTRY, IS_ROOT, type Asking } from "./range.ts";
+import { compileSelection, pointsOf, type CompiledSelection, type Group, type RollupSql, type Selection } from "./selection.ts";
 import { SpanFigures, mergePoints, type PointFigures } from "./span-figures.ts";
-
-export interface Selection {
-  readonly range: TimeRange;
-  /** null: the whole range is one point. */
-  readonly stepNano: bigint | null;
-  readonly query: Query;
-  /** null: no groups, all under null. */
-  readonly by: GroupField | null;
-  /** Only the spans through which work enters a service. */
-  readonly isEntry: boolean;
-  /** Only these groups; null: all. */
-  readonly groups: readonly (string | null)[] | null;
-}
 
 export interface Counted<T> {
   readonly found: T[];
@@ -39,7 +22,7 @@ export interface Counted<T> {
 
 /** With durations and examples. Points without spans are left out. Throws what the database throws. */
 export async function countDurations(selection: Selection, asking: Asking): Promise<Counted<PointFigures>> {
-  const compiled = await compileSelection(selection, asking);
+  const compiled = await compileSelection(selection, pointsOf(selection), asking);
   const { group, raw } = compiled;
   const { counted, rest, scans } = await countBoth(compiled, false, asking, (ask, tail) =>
     ask<DurationRow & LongestRow>(
@@ -84,27 +67,30 @@ async function countBoth<T>(
 /** A group's spans: those through which work enters a service with their durations, and the others. Neither has examples. */
 export interface EntryFigures {
   readonly by: string | null;
+  /** 0: before `splitAt`, 1: from it on. */
+  readonly point: bigint;
   readonly isEntry: boolean;
   readonly figures: SpanFigures;
 }
 
-/** Each group's entry spans, with their durations, and its other spans, without. Of several with the same `by` and `isEntry` all count. */
+/**
+ * Each group's entry spans, with their durations, and its other spans, without, on both sides of an instant. Of several of the same all count.
+ */
 export async function countEntries(
-  selection: Pick<Selection, "range" | "query" | "by">,
+  { splitAt, ...selection }: Pick<Selection, "range" | "query" | "by"> & { readonly splitAt: UnixNano },
   asking: Asking,
 ): Promise<Counted<EntryFigures>> {
-  const whole = { ...selection, stepNano: null, isEntry: false, groups: null };
-  const compiled = await compileSelection(whole, asking);
+  const compiled = await compileSelection({ ...selection, isEntry: false, groups: null }, { kind: "split", at: splitAt }, asking);
   const { group, raw } = compiled;
   const { counted, rest, scans } = await countBoth(compiled, true, asking, (ask, tail) =>
     ask<EntryRow>(
       `SELECT ${entryColumns(group)}
      FROM (
-       SELECT ${IS_ENTRY} AS isEntry${group.column}, if(isEntry, ${durationBucketSql()}, 0) AS bucket, count() AS n,
+       SELECT ${IS_ENTRY} AS isEntry, ${raw.point} AS point${group.column}, if(isEntry, ${durationBucketSql()}, 0) AS bucket, count() AS n,
          countIf(status = 2) AS e, min(duration_nano) AS lo, max(duration_nano) AS hi, toUnixTimestamp64Nano(max(start)) AS last
-       FROM ${raw.source(tail)} GROUP BY isEntry${group.key}, bucket
+       FROM ${raw.source(tail)} GROUP BY isEntry, point${group.key}, bucket
      )
-     GROUP BY isEntry${group.key}`,
+     GROUP BY isEntry, point${group.key}`,
     ),
   );
   return { found: [...counted, ...rest.map(readEntries)], scans };
@@ -112,11 +98,12 @@ export async function countEntries(
 
 const entryColumns = ({
   key,
-}: Group): string => `isEntry${key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts,
+}: Group): string => `isEntry, point${key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts,
   min(lo) AS minNano, max(hi) AS maxNano, max(last) AS lastNano`;
 
 interface EntryRow {
   readonly by?: string | null;
+  readonly point: string;
   readonly isEntry: number;
   readonly calls: string;
   readonly errors: string;
@@ -137,7 +124,7 @@ function readEntries(row: EntryRow): EntryFigures {
     figures.durations.add(row.buckets, row.counts);
     figures.durations.bound(Number(row.minNano), Number(row.maxNano));
   }
-  return { by: row.by ?? null, isEntry, figures };
+  return { by: row.by ?? null, point: BigInt(row.point), isEntry, figures };
 }
 
 /** Counts and the last start only. Of groups without number, the `groupCountMax` largest at least. */
@@ -170,7 +157,7 @@ async function countSpanCalls(
   roots: RootColumns,
   asking: Asking,
 ): Promise<Counted<PointFigures>> {
-  const compiled = await compileSelection(selection, asking);
+  const compiled = await compileSelection(selection, pointsOf(selection), asking);
   const { group, rollup, raw } = compiled;
   const { counted, rest, scans } = await askBoth<CallRow>(compiled, asking, {
     counted: (where) =>
@@ -218,7 +205,7 @@ export interface BucketRow {
 
 /** Counts by point and bucket, in buckets that are 2^coarser times as wide; one row may be in two parts. */
 export async function countBuckets(selection: Selection, coarser: number, asking: Asking): Promise<Counted<BucketRow>> {
-  const compiled = await compileSelection(selection, asking);
+  const compiled = await compileSelection(selection, pointsOf(selection), asking);
   const { raw } = compiled;
   const { counted, rest, scans } = await askBoth<BucketRow>(compiled, asking, {
     counted: ({ point, where }) =>
@@ -236,83 +223,6 @@ export async function countBuckets(selection: Selection, coarser: number, asking
 
 const durationColumns = ({ key }: Group): string =>
   `point${key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts`;
-
-/** Without groups both are empty: a column of NULLs among the keys makes them texts, and counting half as fast. */
-interface Group {
-  /** ", ... AS by" of a SELECT. */
-  readonly column: string;
-  /** ", by" of a GROUP BY. */
-  readonly key: string;
-}
-
-interface RollupSql {
-  readonly point: string;
-  readonly by: string | null;
-  readonly where: string;
-}
-
-/** What a statement needs of a selection, for both tables. */
-interface CompiledSelection {
-  readonly group: Group;
-  readonly rollup: RollupSql | null;
-  readonly raw: { readonly point: string; readonly source: (tail: string) => string };
-  readonly params: Readonly<Record<string, unknown>>;
-  /** Of what had to be asked first. */
-  readonly scans: readonly ScanFigures[];
-}
-
-async function compileSelection(
-  { range, stepNano, query, by, isEntry, groups }: Selection,
-  asking: Asking,
-): Promise<CompiledSelection> {
-  const plan = planRollup(range, stepNano, query, by);
-  const bindings = new Bindings("g");
-  const bySql = by === null ? "CAST(NULL, 'Nullable(String)')" : compileGroupField(by, bindings);
-  const group = by === null ? { column: "", key: "" } : { column: `, ${bySql} AS by`, key: ", by" };
-  // The rollups know services, kinds and statuses alone.
-  const { where, params, scans } =
-    plan === null ? await compileInRange(query, range, asking) : { ...compileQuery(query, { traceScope: IN_RANGE }), scans: [] };
-  const both = `(${where})${groups === null ? "" : ` AND (has({groups:Array(String)}, ${bySql}) OR (${bySql} IS NULL AND {hasNull:UInt8} = 1))`}`;
-  return {
-    scans,
-    group,
-    rollup:
-      plan === null
-        ? null
-        : {
-            by: by === null ? null : bySql,
-            point: stepNano === null ? "toInt64(0)" : "intDiv(toInt64(minute) * 60000000000, {step:Int64})",
-            where: `${plan.tiers} AND ${both}${isEntry ? " AND (kind IN (2, 5) OR is_root)" : ""}`,
-          },
-    raw: {
-      point: stepNano === null ? "toInt64(0)" : "intDiv(toUnixTimestamp64Nano(start), {step:Int64})",
-      source: (tail) => rawSource(plan, range, tail, `${both}${isEntry ? ` AND ${IS_ENTRY}` : ""}`),
-    },
-    params: {
-      ...rangeParams(range),
-      ...params,
-      ...bindings.params,
-      step: (stepNano ?? 1n).toString(),
-      countedFrom: (plan?.fromNano ?? 0n).toString(),
-      countedTo: (plan?.toNano ?? 0n).toString(),
-      groups: groups?.filter((group) => group !== null) ?? [],
-      hasNull: groups?.includes(null) === true ? 1 : 0,
-    },
-  };
-}
-
-/** All that is asked of spans that the rollups could tell: of every column the server would take 10 ms to plan a statement. */
-const COUNTED_COLUMNS = "trace_id, span_id, parent_span_id, start, duration_nano, service, kind, status";
-
-/** Two selects, not one with OR: an index on log positions says nothing of a row that its start alone may let in. */
-function rawSource(plan: RollupPlan | null, range: TimeRange, tail: string, where: string): string {
-  if (plan === null) return `spans WHERE ${IN_RANGE} AND ${where}`;
-  const [from, to] = [instantSql("countedFrom"), instantSql("countedTo")];
-  const uncounted = `spans WHERE start >= ${from} AND start < ${to} AND ${tail} AND ${where}`;
-  if (range.from === plan.fromNano && range.to === plan.toNano) return uncounted;
-  return `(SELECT ${COUNTED_COLUMNS} FROM spans WHERE ${IN_RANGE} AND (start < ${from} OR start >= ${to}) AND ${where}
-    UNION ALL SELECT ${COUNTED_COLUMNS} FROM ${uncounted})`;
-}
 
 /** Of rows that say how far a log partition is counted. */
 interface MarkColumns {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import * as fc from "fast-check";
-import { planMinutes } from "./rollup-plan.ts";
+import { outsideOf, planMinutes, planRollup } from "./rollup-plan.ts";
 
 const SECOND = 1_000_000_000n;
 
@@ -28,6 +28,32 @@ it("covers every whole minute of a range once, in the longest stretches that lie
         Math.max(0, hours) * 60,
       );
       return true;
+    }),
+  );
+});
+
+it("a range that is split is covered on both sides, and what is outside of whole minutes is the rest of it", () => {
+  const bound = fc.nat({ max: 100_000 }).map((seconds) => unixNano(BigInt(seconds) * SECOND));
+  fc.assert(
+    fc.property(bound, bound, bound, (...bounds) => {
+      const [from = unixNano(0n), at = from, to = at] = bounds.toSorted((a, b) => Number(a - b));
+      const by = { kind: "attribute", scope: "resource", key: "service.name" } as const;
+      const plan = planRollup({ from, to }, { kind: "split", at }, { expression: null }, by);
+      const sides = [planMinutes({ from, to: at }, [1, 60, 480]), planMinutes({ from: at, to }, [1, 60, 480])];
+      const minutes = sides.flatMap((side) => side?.minutes ?? []);
+      assert.deepEqual(plan?.minutes ?? [], minutes);
+      assert.deepEqual(
+        [...(plan?.tiers ?? "").matchAll(/tier = \d+/g)].map(String),
+        sides.flatMap((side) => [...(side?.tiers ?? "").matchAll(/tier = \d+/g)]).map(String),
+      );
+      if (plan === null) return;
+      const all = [...plan.minutes, ...outsideOf(plan, { from, to })].toSorted((a, b) => Number(a.from - b.from));
+      assert.equal(all[0]?.from, from);
+      assert.equal(all.at(-1)?.to, to);
+      for (const [index, stretch] of all.entries()) {
+        assert.ok(stretch.from < stretch.to);
+        if (index > 0) assert.equal(stretch.from, all[index - 1]?.to);
+      }
     }),
   );
 });

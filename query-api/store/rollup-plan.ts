@@ -5,7 +5,8 @@
  *   read from     raw  minutes   hours (or 5 min)  minutes  raw      and everywhere: spans behind the counted ends, from the raw
  */
 import { EVERYTHING_TIERS, SERVICE_TIERS } from "@callchain/schemas/clickhouse/rollups.ts";
-import { NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
+import type { Stretch } from "@callchain/schemas/clickhouse/edges/scope.ts";
+import { NANO_PER_SECOND, type UnixNano } from "@callchain/schemas/span/time.ts";
 import { isServiceName } from "../search/compile-attribute.ts";
 import type { Expression, Field, Query } from "../search/query.ts";
 import type { GroupField } from "../search/query.ts";
@@ -16,22 +17,43 @@ const MINUTE_NANO = 60n * NANO_PER_SECOND;
 const MINUTES_MIN = 2n;
 
 export interface RollupPlan {
-  /** Bounds of the whole minutes, as nanoseconds. */
-  readonly fromNano: bigint;
-  readonly toNano: bigint;
+  /** The whole minutes; one stretch, or one on each side of where the range is split. */
+  readonly minutes: readonly Stretch[];
   /** A condition over the columns of service_rollups: the rows that cover these minutes, each span in one of them. */
   readonly tiers: string;
 }
 
-/** null: only the raw spans can answer. `stepNano` null: the whole range is one point. */
-export function planRollup(range: TimeRange, stepNano: bigint | null, query: Query, by: GroupField | null): RollupPlan | null {
+/** What of a range is one point. */
+export type PointsOf =
+  | { readonly kind: "all" }
+  /** So many nanoseconds since 1970, from a multiple of them on. */
+  | { readonly kind: "step"; readonly nano: bigint }
+  /** What is before, and what is not. */
+  | { readonly kind: "split"; readonly at: UnixNano };
+
+/** null: only the raw spans can answer. */
+export function planRollup({ from, to }: TimeRange, points: PointsOf, query: Query, by: GroupField | null): RollupPlan | null {
   const fields = [...fieldsOf(query.expression), ...(by === null ? [] : [by])];
+  const stepNano = points.kind === "step" ? points.nano : null;
   if (!fields.every(isCounted) || (stepNano !== null && stepNano % MINUTE_NANO !== 0n)) return null;
   const tiers = fields.some((field) => field.kind === "attribute") ? SERVICE_TIERS : EVERYTHING_TIERS;
-  return planMinutes(
-    range,
-    tiers.filter((tier) => stepNano === null || stepNano % (BigInt(tier) * MINUTE_NANO) === 0n),
-  );
+  const fitting = tiers.filter((tier) => stepNano === null || stepNano % (BigInt(tier) * MINUTE_NANO) === 0n);
+  if (points.kind !== "split") return planMinutes({ from, to }, fitting);
+  const sides = [
+    { from, to: points.at },
+    { from: points.at, to },
+  ].flatMap((side) => planMinutes(side, fitting) ?? []);
+  if (sides.length === 0) return null;
+  return { minutes: sides.flatMap(({ minutes }) => minutes), tiers: `(${sides.map((side) => side.tiers).join(" OR ")})` };
+}
+
+/** What of the range is not in whole minutes. */
+export function outsideOf({ minutes }: RollupPlan, { from, to }: TimeRange): Stretch[] {
+  const bounds = [from, ...minutes.flatMap((stretch) => [stretch.from, stretch.to]), to];
+  return bounds.flatMap((bound, at) => {
+    const next = bounds[at + 1];
+    return at % 2 === 0 && next !== undefined && bound < next ? [{ from: bound, to: next }] : [];
+  });
 }
 
 /** The whole minutes of the range, each in the longest stretch of `tiers` (minutes, shortest first) that lies within; null: there are too few. */
@@ -40,7 +62,7 @@ export function planMinutes(range: TimeRange, tiers: readonly number[]): RollupP
   const end = range.to / MINUTE_NANO;
   if (end - first < MINUTES_MIN) return null;
   const parts = coverWith(first, end, tiers.map(BigInt));
-  return { fromNano: first * MINUTE_NANO, toNano: end * MINUTE_NANO, tiers: `(${parts.join(" OR ")})` };
+  return { minutes: [{ from: first * MINUTE_NANO, to: end * MINUTE_NANO }], tiers: `(${parts.join(" OR ")})` };
 }
 
 function coverWith(first: bigint, end: bigint, tiers: readonly bigint[]): string[] {

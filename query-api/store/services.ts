@@ -21,12 +21,6 @@ const SERVICE_COUNT_MAX = 2_000;
 const SPAN_NAME_COUNT_MAX = 200;
 const VALUE_COUNT_MAX = 100;
 
-/** The range of the same length just before, as far as time goes back. */
-function previousOf({ from, to }: TimeRange): TimeRange {
-  const start = from - (to - from);
-  return { from: unixNano(start < 0n ? 0n : start), to: from };
-}
-
 const RED_PERCENTILES = [50, 95, 99];
 
 function buildRed(figures: SpanFigures | undefined): Red {
@@ -36,13 +30,21 @@ function buildRed(figures: SpanFigures | undefined): Red {
 
 const BY_SERVICE: GroupField = { kind: "attribute", scope: "resource", key: "service.name" };
 
-/** Of each service in the range: all its spans, and its entry spans with their durations. */
+/** Of each service: all its spans, and its entry spans with their durations. */
+interface ServicesRead {
+  readonly all: ReadonlyMap<string, SpanFigures>;
+  readonly entry: ReadonlyMap<string, SpanFigures>;
+}
+
+/** In the range, and in the one of the same length just before, as far as time goes back. */
 async function readServices(
-  range: TimeRange,
+  { from, to }: TimeRange,
   query: Query,
   asking: Asking,
-): Promise<{ all: Map<string, SpanFigures>; entry: Map<string, SpanFigures>; scans: readonly ScanFigures[] }> {
-  const { found, scans } = await countEntries({ range, query, by: BY_SERVICE }, asking);
+): Promise<{ current: ServicesRead; previous: ServicesRead; scans: readonly ScanFigures[] }> {
+  const start = from - (to - from);
+  const range = { from: unixNano(start < 0n ? 0n : start), to };
+  const { found, scans } = await countEntries({ range, splitAt: from, query, by: BY_SERVICE }, asking);
   const sum = (parts: readonly EntryFigures[]): Map<string, SpanFigures> => {
     const sums = new Map<string, SpanFigures>();
     for (const { by, figures } of parts) {
@@ -52,7 +54,11 @@ async function readServices(
     }
     return sums;
   };
-  return { all: sum(found), entry: sum(found.filter(({ isEntry }) => isEntry)), scans };
+  const side = (point: bigint): ServicesRead => {
+    const ofSide = found.filter((one) => one.point === point);
+    return { all: sum(ofSide), entry: sum(ofSide.filter(({ isEntry }) => isEntry)) };
+  };
+  return { current: side(1n), previous: side(0n), scans };
 }
 
 const EVERYTHING: Query = { expression: null };
@@ -72,9 +78,8 @@ export async function listServices(range: TimeRange, asking: Asking): Promise<Se
   const startedMs = performance.now();
   const stepNano = sparklineStepNano(range);
   const selection = { range, stepNano, query: EVERYTHING, by: BY_SERVICE, isEntry: true, groups: null };
-  const [current, previous, lines] = await Promise.all([
+  const [{ current, previous, scans }, lines] = await Promise.all([
     readServices(range, EVERYTHING, asking),
-    readServices(previousOf(range), EVERYTHING, asking),
     countCalls(selection, SERVICE_COUNT_MAX + 1, asking),
   ]);
   const first = range.from / stepNano;
@@ -101,7 +106,7 @@ export async function listServices(range: TimeRange, asking: Asking): Promise<Se
     toNano: range.to.toString(),
     sparklineStepSeconds: Number(stepNano) / 1e9,
     scan: buildScan(
-      [...current.scans, ...previous.scans, ...lines.scans],
+      [...scans, ...lines.scans],
       startedMs,
       services.length > SERVICE_COUNT_MAX
         ? [`The ${SERVICE_COUNT_MAX} services with the most calls are listed; there are more.`]
@@ -125,9 +130,8 @@ interface SpanNameRow {
 export async function getService(name: string, range: TimeRange, asking: Asking): Promise<ServiceAnswer> {
   const startedMs = performance.now();
   const query: Query = { expression: compare(attribute("resource", "service.name"), "=", { type: "string", value: name }) };
-  const [current, previous, names, resources] = await Promise.all([
+  const [{ current, previous, scans }, names, resources] = await Promise.all([
     readServices(range, query, asking),
-    readServices(previousOf(range), query, asking),
     listSpanNames(name, range, asking),
     listResourceValues(["service.version", "service.instance.id"], name, range, asking),
   ]);
@@ -145,7 +149,7 @@ export async function getService(name: string, range: TimeRange, asking: Asking)
     spanNames: names.rows.slice(0, SPAN_NAME_COUNT_MAX).map(buildSpanName),
     versions,
     instances,
-    scan: buildScan([...current.scans, ...previous.scans, names.scan, resources.scan], startedMs, reasons),
+    scan: buildScan([...scans, names.scan, resources.scan], startedMs, reasons),
   };
 }
 

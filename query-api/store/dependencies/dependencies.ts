@@ -6,10 +6,9 @@ import type { DependenciesAnswer } from "@callchain/schemas/api/catalog.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { EDGE_TIERS } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
-import type { Stretch } from "@callchain/schemas/clickhouse/edges/scope.ts";
 import { buildScan, type Asking, type TimeRange } from "../range.ts";
 import { readWithRest } from "../counted-ends.ts";
-import { planMinutes } from "../rollup-plan.ts";
+import { outsideOf, planMinutes } from "../rollup-plan.ts";
 import { addCountedEdges } from "./counted-edges.ts";
 import { EdgeTable } from "./edge-figures.ts";
 import { buildGraph, keepNodes, nearFocus, type Graph } from "./graph.ts";
@@ -86,17 +85,13 @@ async function readEdges(range: TimeRange, asking: Asking, { scans, reasons }: A
     add(await countRawEdges(inStretches([range]), asking, scans));
     return table;
   }
-  const minutes: Stretch = { from: plan.fromNano, to: plan.toNano };
-  const cut = [
-    { from: range.from, to: minutes.from },
-    { from: minutes.to, to: range.to },
-  ].filter(({ from, to }) => from < to);
+  const cut = outsideOf(plan, range);
   const stored = readStoredEnds(asking, scans);
   const readRest = async (ends: LogEnds, among: Asking): Promise<(Counted | null)[]> => {
     const storedEnds = await stored;
     const isBehind = [...storedEnds].some(([partition, end]) => end > (ends.get(partition) ?? 0n));
     const subjects = [
-      ...(isBehind ? [uncountedIn(minutes, ends, storedEnds)] : []),
+      ...(isBehind ? plan.minutes.map((minutes) => uncountedIn(minutes, ends, storedEnds)) : []),
       ...(cut.length > 0 ? [inStretches(cut)] : []),
     ];
     const found: (Counted | null)[] = [];
