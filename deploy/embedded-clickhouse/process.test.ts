@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Agent, request, type IncomingMessage } from "node:http";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,6 +38,30 @@ function kill(engine: EmbeddedClickHouse): void {
   assert.ok(engine.pid !== null);
   process.kill(engine.pid, "SIGKILL");
 }
+
+test("a statement that is too long is refused, and its connection serves the next one", async () => {
+  const engine = await start("long");
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const post = async (sql: string): Promise<{ text: string; socket: unknown }> => {
+    const sent = request(engine.url, { method: "POST", agent, timeout: 20_000 });
+    sent.on("timeout", () => sent.destroy(new Error("no answer after 20 s")));
+    sent.end(sql);
+    const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    const pieces: Uint8Array[] = [];
+    for await (const piece of answer) pieces.push(piece as Uint8Array);
+    return { text: Buffer.concat(pieces).toString(), socket: sent.socket };
+  };
+  try {
+    const first = await post(`SELECT 1 -- ${"x".repeat(3 * 1024 * 1024)}`);
+    assert.match(first.text, /Code: 62.*too large|longer than 1048576 bytes/s);
+    const second = await post("SELECT 2");
+    assert.equal(second.text.trim(), "2");
+    assert.equal(second.socket, first.socket);
+  } finally {
+    agent.destroy();
+    await engine.stop();
+  }
+});
 
 test("after kill -9 the engine is back at the same address with every acknowledged row", async () => {
   const engine = await start("crash");

@@ -92,6 +92,10 @@ const READER_SETTINGS: ClickHouseSettings = {
   use_skip_indexes_on_data_read: 0,
   /** Threads that answer stand back behind receivers and inserts; where the server may not set that, it has no effect. The name that older ones know too. */
   os_thread_priority: "10",
+  /** Compiling a statement to machine code takes longer, 100 ms at its third time, than most ever gain. */
+  compile_expressions: 0,
+  compile_aggregate_expressions: 0,
+  compile_sort_description: 0,
   /** On a cluster a sub-select over the Distributed face is answered once, for all shards (schema-layout.ts). */
   distributed_product_mode: "global",
 };

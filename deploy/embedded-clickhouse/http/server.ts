@@ -120,6 +120,8 @@ async function dispatch(job: Job): Promise<void> {
     return;
   }
   if (job.isInUrl ? !job.body.isWhole || job.body.head.length > 0 : !job.body.isWhole) {
+    // What is left unread would stand before the next request of this connection, which then waits for its end.
+    for await (const chunk of job.body.rest) void chunk;
     if (job.isInUrl)
       throw new EngineError(
         ERROR.SYNTAX_ERROR,
