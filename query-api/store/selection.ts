@@ -52,14 +52,8 @@ export function pointsOf({ stepNano }: Pick<Selection, "stepNano">): PointsOf {
 
 /** Of nanoseconds since 1970 in SQL, the number of the point. */
 function pointSql(points: PointsOf, nano: string): string {
-  switch (points.kind) {
-    case "all":
-      return "toInt64(0)";
-    case "step":
-      return `intDiv(${nano}, {step:Int64})`;
-    case "split":
-      return `toInt64(${nano} >= {splitAt:Int64})`;
-  }
+  if (points.kind === "step") return `intDiv(${nano}, {step:Int64})`;
+  return points.kind === "split" ? `toInt64(${nano} >= {splitAt:Int64})` : "toInt64(0)";
 }
 
 export async function compileSelection(

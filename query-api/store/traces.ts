@@ -17,6 +17,7 @@ import {
   FILTERS_FIRST,
   IN_RANGE,
   buildScan,
+  instantSql,
   isBeyondLimits,
   rangeParams,
   type Asking,
@@ -186,9 +187,12 @@ async function findKeysIn(
   const columns = bringsSpans ? `, ${SPAN_KEY_SQL}` : "";
   let settings = {};
   for (const { spanCountMax, from } of chooseLooks(question, wanted)) {
-    const statement = `${selectKeys(question, compiled, columns)} ${order} LIMIT ${spanCountMax}`;
-    const spans = await ask(statement, { ...params, from: from.toString() }, settings);
-    const isAll = spans.length < spanCountMax && from === question.range.from;
+    // What the conditions ask of other spans still holds in the whole range.
+    const isPart = from > question.range.from;
+    const part = isPart ? `AND start >= ${instantSql("lookFrom")}` : "";
+    const statement = `${selectKeys(question, compiled, columns)} ${part} ${order} LIMIT ${spanCountMax}`;
+    const spans = await ask(statement, isPart ? { ...params, lookFrom: from.toString() } : params, settings);
+    const isAll = spans.length < spanCountMax && !isPart;
     const last = spans.at(-1)?.key;
     if (bringsSpans) {
       const keys = new Set(spans.filter(isSpan).map((row) => spanKeyOf(row.id, row.key, row)));
@@ -197,7 +201,7 @@ async function findKeysIn(
     const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
     if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
     // Reading in order is the work of one thread: worth it only where it stops before the middle.
-    if (from !== question.range.from && spans.length * (FIRST_LOOK_PART / 2) < spanCountMax) settings = EVERYWHERE_AT_ONCE;
+    if (isPart && spans.length * (FIRST_LOOK_PART / 2) < spanCountMax) settings = EVERYWHERE_AT_ONCE;
   }
   // Few traces hold the best spans: the server keeps one span of each. One more than wanted shows whether the last place is contested.
   const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted + 1}`, params);
