@@ -108,6 +108,7 @@ async function waitForLast({ started, seen, system }: Filled): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
+  await started.catchUp?.();
   await started.settle();
 }
 

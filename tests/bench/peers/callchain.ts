@@ -147,7 +147,7 @@ function pinAll(pids: readonly number[]): void {
   if (!pin(pids, SYSTEM_CORE)) throw new Error("taskset could not pin the processes (util-linux is needed)");
 }
 
-type Questions = Pick<StartedSystem, "countSpans" | "countAll" | "settle" | "bytesStored">;
+type Questions = Pick<StartedSystem, "countSpans" | "countAll" | "settle" | "catchUp" | "bytesStored">;
 
 function questionsOf(database: SpanDatabase, queryUrl: string): Questions {
   const number = async (sql: string): Promise<number> => Number((await database.query<{ n: string }>(sql)).rows[0]?.n ?? 0);
@@ -164,6 +164,9 @@ function questionsOf(database: SpanDatabase, queryUrl: string): Questions {
       const untilMs = performance.now() + 120_000;
       while (((await number(SETTLED)) > 0 || !(await isCounted(database))) && performance.now() < untilMs)
         await new Promise((resolve) => setTimeout(resolve, 250));
+    },
+    catchUp: async () => {
+      while (!(await isCounted(database))) await new Promise((resolve) => setTimeout(resolve, 1000));
     },
     bytesStored: () => number(BYTES),
   };

@@ -16,8 +16,10 @@ export interface StartedSystem {
   countSpans(traceId: string): Promise<number>;
   /** All spans that it has; null: it cannot say. */
   countAll(): Promise<number | null>;
-  /** Resolves when no work is left that ingest caused. */
+  /** Resolves when what it merges by itself has come to rest. */
   settle(): Promise<void>;
+  /** Resolves when all that was stored is counted in what answers are made from; left out: there is no such thing. */
+  readonly catchUp?: () => Promise<void>;
   /** Bytes that hold spans and their indexes now; null: nothing is kept on disk. */
   bytesStored(): Promise<number | null>;
   /** Ends it in its own way. */
