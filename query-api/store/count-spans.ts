@@ -5,14 +5,14 @@
  * The rows of the rollups say how far each log partition is counted; the raw statement takes the spans behind that (counted-ends.ts), and those
  * of the minutes that the range cuts.
  */
-import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
+import type { QueryAnswer, ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 import { positionsFrom, type LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
-import { readCountedDurations, type CountedFigures } from "./counted-durations.ts";
+import { readCountedDurations } from "./counted-durations.ts";
 import { readWithRest } from "./counted-ends.ts";
 import { IS_ENTRY, IS_ROOT, type Asking } from "./range.ts";
-import { compileSelection, pointsOf, type CompiledSelection, type Group, type RollupSql, type Selection } from "./selection.ts";
+import { compileSelection, pointsOf, type CompiledSelection, type RollupSql, type Selection } from "./selection.ts";
 import { SpanFigures, mergePoints, type PointFigures } from "./span-figures.ts";
 
 export interface Counted<T> {
@@ -24,9 +24,12 @@ export interface Counted<T> {
 export async function countDurations(selection: Selection, asking: Asking): Promise<Counted<PointFigures>> {
   const compiled = await compileSelection(selection, pointsOf(selection), asking);
   const { group, raw } = compiled;
-  const { counted, rest, scans } = await countBoth(compiled, false, asking, (ask, tail) =>
-    ask<DurationRow & LongestRow>(
-      `SELECT ${durationColumns(group)}, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,
+  const { counted, rest, scans } = await countBoth(
+    compiled,
+    asking,
+    (rollup, params) => readCountedDurations({ ...rollup, isSplit: false, params }, asking),
+    (ask, tail) =>
+      ask<DurationRow>(`SELECT point${group.key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts, min(lo) AS minNano, max(hi) AS maxNano, max(hiError) AS maxErrorNano,
        ${hexIds("argMax(slow, hi)")} AS slowest, ${hexIds("argMaxIf(slowError, hiError, e > 0)")} AS slowestError
      FROM (
        SELECT ${raw.point} AS point${group.column}, ${durationBucketSql()} AS bucket, count() AS n, countIf(status = 2) AS e,
@@ -34,34 +37,40 @@ export async function countDurations(selection: Selection, asking: Asking): Prom
          argMax((trace_id, span_id), duration_nano) AS slow, argMaxIf((trace_id, span_id), duration_nano, status = 2) AS slowError
        FROM ${raw.source(tail)} GROUP BY point${group.key}, bucket
      )
-     GROUP BY point${group.key}`,
-    ),
+     GROUP BY point${group.key}`),
   );
   return { found: mergePoints([...counted, ...rest.map(readDurations)]), scans };
 }
 
-/** What the rollups hold of a selection, and the rows of what `askRest` asks of the spans behind. */
-async function countBoth<T>(
+/** What `readCounts` finds in the rollups, and what `askRest` asks of the spans behind that. */
+async function countBoth<C, R>(
   { rollup, params, scans }: CompiledSelection,
-  isSplit: boolean,
   asking: Asking,
-  askRest: (ask: Ask, tail: string) => Promise<T[]>,
-): Promise<{ counted: readonly CountedFigures[]; rest: T[]; scans: readonly ScanFigures[] }> {
-  const readRest = async (tail: string, among: Asking): Promise<{ rows: T[]; scans: readonly ScanFigures[] }> => {
-    const ask = asker(among, params);
-    return { rows: await askRest(ask, tail), scans: ask.scans };
-  };
+  readCounts: (rollup: RollupSql, params: Params) => Promise<CountedRows<C>>,
+  askRest: (ask: Ask, tail: string) => Promise<QueryAnswer<R>>,
+): Promise<{ counted: readonly C[]; rest: readonly R[]; scans: readonly ScanFigures[] }> {
+  const readRest = ({ database, signal }: Asking, tail: string): Promise<QueryAnswer<R>> =>
+    askRest((sql) => database.query(sql, { params, signal }), tail);
   if (rollup === null) {
-    const rest = await readRest("1", asking);
-    return { counted: [], rest: rest.rows, scans: [...scans, ...rest.scans] };
+    const rest = await readRest(asking, "1");
+    return { counted: [], rest: rest.rows, scans: [...scans, rest.scan] };
   }
   const { counts, rest, scan } = await readWithRest(
     "service_rollups",
     asking,
-    () => readCountedDurations({ ...rollup, isSplit, params }, asking),
-    (ends, among) => readRest(positionsFrom(ends), among),
+    () => readCounts(rollup, params),
+    (ends, among) => readRest(among, positionsFrom(ends)),
   );
-  return { counted: counts.found, rest: rest.rows, scans: [...scans, scan, ...counts.scans, ...rest.scans] };
+  return { counted: counts.found, rest: rest.rows, scans: [...scans, scan, ...counts.scans, rest.scan] };
+}
+
+type Params = CompiledSelection["params"];
+type Ask = <T>(sql: string) => Promise<QueryAnswer<T>>;
+
+interface CountedRows<T> {
+  readonly ends: LogEnds;
+  readonly found: readonly T[];
+  readonly scans: readonly ScanFigures[];
 }
 
 /** A group's spans: those through which work enters a service with their durations, and the others. Neither has examples. */
@@ -82,24 +91,22 @@ export async function countEntries(
 ): Promise<Counted<EntryFigures>> {
   const compiled = await compileSelection({ ...selection, isEntry: false, groups: null }, { kind: "split", at: splitAt }, asking);
   const { group, raw } = compiled;
-  const { counted, rest, scans } = await countBoth(compiled, true, asking, (ask, tail) =>
-    ask<EntryRow>(
-      `SELECT ${entryColumns(group)}
+  const { counted, rest, scans } = await countBoth(
+    compiled,
+    asking,
+    (rollup, params) => readCountedDurations({ ...rollup, isSplit: true, params }, asking),
+    (ask, tail) =>
+      ask<EntryRow>(`SELECT isEntry, point${group.key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts,
+       min(lo) AS minNano, max(hi) AS maxNano, max(last) AS lastNano
      FROM (
        SELECT ${IS_ENTRY} AS isEntry, ${raw.point} AS point${group.column}, if(isEntry, ${durationBucketSql()}, 0) AS bucket, count() AS n,
          countIf(status = 2) AS e, min(duration_nano) AS lo, max(duration_nano) AS hi, toUnixTimestamp64Nano(max(start)) AS last
        FROM ${raw.source(tail)} GROUP BY isEntry, point${group.key}, bucket
      )
-     GROUP BY isEntry, point${group.key}`,
-    ),
+     GROUP BY isEntry, point${group.key}`),
   );
   return { found: [...counted, ...rest.map(readEntries)], scans };
 }
-
-const entryColumns = ({
-  key,
-}: Group): string => `isEntry, point${key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts,
-  min(lo) AS minNano, max(hi) AS maxNano, max(last) AS lastNano`;
 
 interface EntryRow {
   readonly by?: string | null;
@@ -159,41 +166,23 @@ async function countSpanCalls(
 ): Promise<Counted<PointFigures>> {
   const compiled = await compileSelection(selection, pointsOf(selection), asking);
   const { group, rollup, raw } = compiled;
-  const { counted, rest, scans } = await askBoth<CallRow>(compiled, asking, {
-    counted: (where) =>
-      `SELECT tier = 0 AS isMark, log_partition${group.column}, if(isMark, 0, ${where.point}) AS point, max(log_next) AS next,
+  const { counted, rest, scans } = await countBoth(
+    compiled,
+    asking,
+    countedRows<CallRow>(
+      asking,
+      ({ point, where }) =>
+        `SELECT tier = 0 AS isMark, log_partition${group.column}, if(isMark, 0, ${point}) AS point, max(log_next) AS next,
          sum(spans) AS calls, sumIf(spans, status = 2) AS errors, max(last_nano) AS lastNano, ${roots.rollup}
-       FROM service_rollups WHERE tier = 0 OR (${where.where}) GROUP BY isMark, log_partition, point${group.key}`,
-    rest: (tail) =>
-      `SELECT ${raw.point} AS point${group.column}, count() AS calls, countIf(status = 2) AS errors,
+       FROM service_rollups WHERE tier = 0 OR (${where}) GROUP BY isMark, log_partition, point${group.key}`,
+    ),
+    (ask, tail) =>
+      ask<CallRow>(`SELECT ${raw.point} AS point${group.column}, count() AS calls, countIf(status = 2) AS errors,
        toString(toUnixTimestamp64Nano(max(start))) AS lastNano, ${roots.raw}
      FROM ${raw.source(tail)} GROUP BY point${group.key}
-     ${rollup === null ? `ORDER BY calls DESC${group.key} LIMIT ${groupCountMax} BY point` : ""}`,
-  });
-  return { found: mergePoints([...counted, ...rest].map(readCalls)), scans };
-}
-
-/** As countBoth, with statements of the same columns for both. */
-async function askBoth<T>(
-  { rollup, params, scans }: CompiledSelection,
-  asking: Asking,
-  sql: { readonly counted: (rollup: RollupSql) => string; readonly rest: (tail: string) => string },
-): Promise<{ counted: readonly T[]; rest: readonly T[]; scans: readonly ScanFigures[] }> {
-  const ask = asker(asking, params);
-  if (rollup === null) {
-    const rest = await ask<T>(sql.rest("1"));
-    return { counted: [], rest, scans: [...scans, ...ask.scans] };
-  }
-  const { counts, rest, scan } = await readWithRest(
-    "service_rollups",
-    asking,
-    async () => {
-      const rows = await ask<T & MarkColumns>(sql.counted(rollup));
-      return { ends: endsOf(rows), rows: rows.filter(({ isMark }) => isMark === 0) };
-    },
-    (ends, among) => ask<T>(sql.rest(positionsFrom(ends)), among),
+     ${rollup === null ? `ORDER BY calls DESC${group.key} LIMIT ${groupCountMax} BY point` : ""}`),
   );
-  return { counted: counts.rows, rest, scans: [...scans, scan, ...ask.scans] };
+  return { found: mergePoints([...counted, ...rest].map(readCalls)), scans };
 }
 
 export interface BucketRow {
@@ -207,22 +196,24 @@ export interface BucketRow {
 export async function countBuckets(selection: Selection, coarser: number, asking: Asking): Promise<Counted<BucketRow>> {
   const compiled = await compileSelection(selection, pointsOf(selection), asking);
   const { raw } = compiled;
-  const { counted, rest, scans } = await askBoth<BucketRow>(compiled, asking, {
-    counted: ({ point, where }) =>
-      `SELECT tier = 0 AS isMark, log_partition, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
+  const { counted, rest, scans } = await countBoth(
+    compiled,
+    asking,
+    countedRows<BucketRow>(
+      asking,
+      ({ point, where }) =>
+        `SELECT tier = 0 AS isMark, log_partition, if(isMark, 0, ${point}) AS point, bitShiftRight(fine, ${coarser}) AS bucket,
          max(log_next) AS next, sum(bucketSpans) AS n, sumIf(bucketSpans, status = 2) AS e
        FROM (SELECT tier, log_partition, log_next, service, minute, kind, status, durations FROM service_rollups WHERE tier = 0 OR (${where}))
        LEFT ARRAY JOIN durations.1 AS fine, durations.2 AS bucketSpans
        GROUP BY isMark, log_partition, point, bucket`,
-    rest: (tail) =>
-      `SELECT ${raw.point} AS point, ${durationBucketSql(coarser)} AS bucket, count() AS n, countIf(status = 2) AS e
-       FROM ${raw.source(tail)} GROUP BY point, bucket`,
-  });
+    ),
+    (ask, tail) =>
+      ask<BucketRow>(`SELECT ${raw.point} AS point, ${durationBucketSql(coarser)} AS bucket, count() AS n, countIf(status = 2) AS e
+       FROM ${raw.source(tail)} GROUP BY point, bucket`),
+  );
   return { found: [...counted, ...rest], scans };
 }
-
-const durationColumns = ({ key }: Group): string =>
-  `point${key}, sum(n) AS calls, sum(e) AS errors, groupArray(bucket) AS buckets, groupArray(toFloat64(n)) AS counts`;
 
 /** Of rows that say how far a log partition is counted. */
 interface MarkColumns {
@@ -231,21 +222,20 @@ interface MarkColumns {
   readonly next: string;
 }
 
-function endsOf(rows: readonly MarkColumns[]): LogEnds {
-  const marks = rows.filter(({ isMark }) => isMark === 1);
-  return new Map(marks.map(({ log_partition: partition, next }) => [partition, BigInt(next)]));
-}
-
-type Ask = (<T>(sql: string, among?: Asking) => Promise<T[]>) & { readonly scans: readonly ScanFigures[] };
-
-function asker(asking: Asking, params: Readonly<Record<string, unknown>>): Ask {
-  const scans: ScanFigures[] = [];
-  const ask = async <T>(sql: string, { database, signal } = asking): Promise<T[]> => {
-    const { rows, scan } = await database.query<T>(sql, { params, signal });
-    scans.push(scan);
-    return rows;
+/** Rows of a statement over the rollups that has the columns of marks. */
+function countedRows<T>(
+  { database, signal }: Asking,
+  sql: (rollup: RollupSql) => string,
+): (rollup: RollupSql, params: Params) => Promise<CountedRows<T>> {
+  return async (rollup, params) => {
+    const { rows, scan } = await database.query<T & MarkColumns>(sql(rollup), { params, signal });
+    const marks = rows.filter(({ isMark }) => isMark === 1);
+    return {
+      ends: new Map(marks.map(({ log_partition: partition, next }) => [partition, BigInt(next)])),
+      found: rows.filter(({ isMark }) => isMark === 0),
+      scans: [scan],
+    };
   };
-  return Object.assign(ask, { scans });
 }
 
 interface GroupColumns {
@@ -265,8 +255,6 @@ interface DurationRow extends GroupColumns {
   readonly errors: string;
   readonly buckets: readonly number[];
   readonly counts: readonly number[];
-}
-interface LongestRow extends GroupColumns {
   readonly minNano: string;
   readonly maxNano: string;
   readonly maxErrorNano: string;
@@ -287,7 +275,7 @@ function readCalls({ by = null, point, calls, errors, lastNano, serverRoots, oth
   return { by, point: BigInt(point), figures };
 }
 
-function readDurations(row: DurationRow & LongestRow): PointFigures {
+function readDurations(row: DurationRow): PointFigures {
   const { by = null, point, calls, errors, buckets, counts, minNano, maxNano, maxErrorNano, slowest, slowestError } = row;
   const figures = new SpanFigures();
   figures.count = Number(calls);

@@ -7,7 +7,8 @@ import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { joinArrays, joinFixed, joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 import { readBlocks, type ReadBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
 import { readUint64 } from "@callchain/schemas/clickhouse/native/read-int64.ts";
-import type { Asking } from "./range.ts";
+import { joinEnds } from "./counted-ends.ts";
+import { IS_ENTRY_COUNTED, type Asking } from "./range.ts";
 import { SpanFigures } from "./span-figures.ts";
 
 export interface CountedQuestion {
@@ -31,9 +32,6 @@ export interface CountedFigures {
 
 /** Of more rows, 300 bytes each, the server adds up the histograms. */
 const ROW_COUNT_MAX = 150_000;
-/** Of the server's own. */
-const ERROR = 2;
-const IS_ENTRY = "(kind IN (2, 5) OR is_root)";
 
 /** One entry for each point, group and, where they are apart, kind of span; and the ends of what is counted, of the same moment. */
 export async function readCountedDurations(
@@ -51,15 +49,15 @@ export async function readCountedDurations(
 /** Names that no column has. */
 function selectKeys({ point, by, isSplit }: CountedQuestion): string {
   return `toUInt8(tier = 0) AS isMark, log_partition AS logPartition, toUInt64(log_next) AS next, toInt64(${point}) AS point,
-    toLowCardinality(${by === null ? "''" : `assumeNotNull(${by})`}) AS by, toUInt8(${isSplit ? IS_ENTRY : "1"}) AS isEntry,
-    toUInt8(status = ${ERROR}) AS isError`;
+    toLowCardinality(${by === null ? "''" : `assumeNotNull(${by})`}) AS by, toUInt8(${isSplit ? IS_ENTRY_COUNTED : "1"}) AS isEntry,
+    toUInt8(status = 2) AS isError`;
 }
 
 const FROM = "FROM service_rollups WHERE tier = 0 OR";
 
 /** Four thousand million spans of one service and length in eight hours are more than one store takes. */
 function selectRows(question: CountedQuestion): string {
-  const kept = (array: string): string => (question.isSplit ? `if(${IS_ENTRY}, ${array}, [])` : array);
+  const kept = (array: string): string => (question.isSplit ? `if(${IS_ENTRY_COUNTED}, ${array}, [])` : array);
   return `SELECT ${selectKeys(question)}, toUInt64(spans) AS spanCount, toUInt64(min_nano) AS lo, toUInt64(max_nano) AS hi,
       toInt64(last_nano) AS last, tupleElement(finalizeAggregation(slowest), 1) AS traceId, tupleElement(finalizeAggregation(slowest), 2) AS spanId,
       ${kept("durations.1")} AS buckets, ${kept("CAST(durations.2, 'Array(UInt32)')")} AS counts
@@ -95,11 +93,10 @@ interface Growing extends CountedFigures {
   slowestError: number;
 }
 
-function addUp({ blocks, rowCount }: ReadBlocks, { by }: CountedQuestion): { ends: LogEnds; found: CountedFigures[] } {
+function addUp(read: ReadBlocks, { by }: CountedQuestion): { ends: LogEnds; found: CountedFigures[] } {
+  const { blocks, rowCount } = read;
+  const { isMark, ends } = joinEnds(read);
   const fixed = (name: string, size: number): ArrayBuffer => joinFixed(blocks, name, size, rowCount);
-  const isMark = new Uint8Array(fixed("isMark", 1));
-  const partition = new Uint32Array(fixed("logPartition", 4));
-  const next = new BigUint64Array(fixed("next", 8));
   const points = new BigInt64Array(fixed("point", 8));
   const groups = joinTexts(blocks, "by", rowCount);
   const isEntry = new Uint8Array(fixed("isEntry", 1));
@@ -113,16 +110,10 @@ function addUp({ blocks, rowCount }: ReadBlocks, { by }: CountedQuestion): { end
   const { ends: rowEnds, elements } = joinArrays(blocks, "buckets", 2);
   const buckets = new Uint16Array(elements);
   const counts = new Uint32Array(joinArrays(blocks, "counts", 4).elements);
-  const ends = new Map<number, bigint>();
   const found = new Map<number, Growing>();
   for (let row = 0, from = 0; row < rowCount; row += 1) {
     const to = rowEnds[row] ?? 0;
-    if (isMark[row] === 1) {
-      const log = partition[row] ?? 0;
-      const end = next[row] ?? 0n;
-      if (end > (ends.get(log) ?? -1n)) ends.set(log, end);
-      continue;
-    }
+    if (isMark[row] === 1) continue;
     const point = points[row] ?? 0n;
     const group = groups.indexes[row] ?? 0;
     const key = (Number(point) * groups.texts.length + group) * 2 + (isEntry[row] ?? 0);

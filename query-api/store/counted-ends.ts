@@ -5,9 +5,11 @@
  */
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
+import { joinFixed } from "@callchain/schemas/clickhouse/native/join-columns.ts";
+import type { ReadBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
 import type { Asking } from "./range.ts";
 
-type CountTable = "service_rollups" | "edge_rollups";
+type CountTable = "service_rollups" | "edge_rollups" | "resource_rollups";
 
 interface FoundEnds {
   readonly ends: LogEnds;
@@ -17,7 +19,8 @@ interface FoundEnds {
 /** Several statements of one question begin with the same ends. */
 const known = new WeakMap<Asking, Map<CountTable, Promise<FoundEnds>>>();
 
-function findEnds(table: CountTable, asking: Asking): Promise<FoundEnds> {
+/** How far a table is counted now, or was a moment ago in the same question. */
+export function findEnds(table: CountTable, asking: Asking): Promise<FoundEnds> {
   const ofAsking = known.get(asking) ?? new Map<CountTable, Promise<FoundEnds>>();
   known.set(asking, ofAsking);
   const found = ofAsking.get(table) ?? readEnds(table, asking);
@@ -31,6 +34,19 @@ async function readEnds(table: CountTable, { database, signal }: Asking): Promis
     { signal },
   );
   return { ends: new Map(rows.map(({ partition, next }) => [partition, BigInt(next)])), scan };
+}
+
+/** Of columns isMark, logPartition and next: which rows say how far a log partition is counted, and what they say. */
+export function joinEnds({ blocks, rowCount }: ReadBlocks): { readonly isMark: Uint8Array; readonly ends: LogEnds } {
+  const isMark = new Uint8Array(joinFixed(blocks, "isMark", 1, rowCount));
+  const partitions = new Uint32Array(joinFixed(blocks, "logPartition", 4, rowCount));
+  const nexts = new BigUint64Array(joinFixed(blocks, "next", 8, rowCount));
+  const ends = new Map<number, bigint>();
+  for (let row = 0; row < rowCount; row += 1) {
+    const [partition = 0, next = 0n] = [partitions[row], nexts[row]];
+    if (isMark[row] === 1 && next > (ends.get(partition) ?? -1n)) ends.set(partition, next);
+  }
+  return { isMark, ends };
 }
 
 function areEqual(a: LogEnds, b: LogEnds): boolean {

@@ -73,6 +73,8 @@ export const IS_ROOT = `parent_span_id = ${NO_PARENT}`;
 
 /** Spans through which work enters a service: server (2), consumer (5), and whatever has no parent. */
 export const IS_ENTRY = `(kind IN (2, 5) OR ${IS_ROOT})`;
+/** The same of rows of service_rollups. */
+export const IS_ENTRY_COUNTED = "(kind IN (2, 5) OR is_root)";
 
 /** Durations held at 8-16 bytes each until the answer is out: beyond this count a digest takes their place. */
 const EXACT_SPAN_COUNT_MAX = 10_000_000;

@@ -6,6 +6,7 @@ import { NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
 import { RESOURCE_COUNT_MAX, type KnownResources } from "../search/compile-attribute.ts";
 import { asksForAnyScope, asksForResources } from "../search/compile.ts";
 import type { Query } from "../search/query.ts";
+import { findEnds } from "./counted-ends.ts";
 import type { Asking, TimeRange } from "./range.ts";
 
 const TIMEOUT_MS = 8_000;
@@ -57,12 +58,9 @@ export async function locateResourceCounts(
 }
 
 /** The spans that the rollup has not counted yet. */
-async function readTail({ database, signal }: Asking): Promise<{ tail: string; scan: ScanFigures }> {
-  const { rows, scan } = await database.query<{ log_partition: number; next: string }>(
-    "SELECT log_partition, max(log_next) AS next FROM resource_rollups WHERE tier = 0 GROUP BY log_partition",
-    { signal, timeoutMs: TIMEOUT_MS },
-  );
-  return { tail: positionsFrom(new Map(rows.map(({ log_partition: partition, next }) => [partition, BigInt(next)]))), scan };
+async function readTail(asking: Asking): Promise<{ tail: string; scan: ScanFigures }> {
+  const { ends, scan } = await findEnds("resource_rollups", asking);
+  return { tail: positionsFrom(ends), scan };
 }
 
 /** Of the rollup: hours since 1970, `end` not included. */

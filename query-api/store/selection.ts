@@ -6,7 +6,7 @@ import { compileQuery } from "../search/compile.ts";
 import type { GroupField, Query } from "../search/query.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { compileGroupField } from "./group-by.ts";
-import { IN_RANGE, IS_ENTRY, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { IN_RANGE, IS_ENTRY, IS_ENTRY_COUNTED, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { outsideOf, planRollup, type PointsOf, type RollupPlan } from "./rollup-plan.ts";
 
 export interface Selection {
@@ -23,7 +23,7 @@ export interface Selection {
 }
 
 /** Without groups both are empty: a column of NULLs among the keys makes them texts, and counting half as fast. */
-export interface Group {
+interface Group {
   /** ", ... AS by" of a SELECT. */
   readonly column: string;
   /** ", by" of a GROUP BY. */
@@ -78,7 +78,7 @@ export async function compileSelection(
         : {
             by: by === null ? null : bySql,
             point: pointSql(points, "toInt64(minute) * 60000000000"),
-            where: `${plan.tiers} AND ${both}${isEntry ? " AND (kind IN (2, 5) OR is_root)" : ""}`,
+            where: `${plan.tiers} AND ${both}${isEntry ? ` AND ${IS_ENTRY_COUNTED}` : ""}`,
           },
     raw: {
       point: pointSql(points, "toUnixTimestamp64Nano(start)"),

@@ -6,6 +6,7 @@ import { joinArrays, joinFixed, joinTexts } from "@callchain/schemas/clickhouse/
 import { readBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
 import { readUint64 } from "@callchain/schemas/clickhouse/native/read-int64.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
+import { joinEnds } from "../counted-ends.ts";
 import type { Asking } from "../range.ts";
 import type { RollupPlan } from "../rollup-plan.ts";
 import type { EdgeFigures, EdgeTable } from "./edge-figures.ts";
@@ -25,37 +26,30 @@ export async function addCountedEdges(
   { database, signal }: Asking,
   scans: ScanFigures[],
 ): Promise<{ readonly ends: LogEnds }> {
-  const { blocks, rowCount, scan } = await readBlocks(
+  const read = await readBlocks(
     database,
-    `SELECT toUInt8(tier = 0) AS isMark, log_partition, toUInt64(log_next) AS next, edge, role, caller, callee, system, is_error,
+    `SELECT toUInt8(tier = 0) AS isMark, log_partition AS logPartition, toUInt64(log_next) AS next, edge, role, caller, callee, system, is_error,
        toUInt64(slowest_nano) AS slowestNano, finalizeAggregation(slowest) AS traceId, durations.1 AS buckets, CAST(durations.2, 'Array(Int32)') AS counts
      FROM edge_rollups WHERE tier = 0 OR ${tiers} LIMIT ${ROW_COUNT_MAX + 1}`,
     { signal },
   );
+  const { blocks, rowCount, scan } = read;
   scans.push(scan);
   if (rowCount > ROW_COUNT_MAX) throw new Failure("too_large", "the range has more edges than can be counted: narrow it");
   const fixed = (name: string, size: number): ArrayBuffer => joinFixed(blocks, name, size, rowCount);
-  const isMark = new Uint8Array(fixed("isMark", 1));
-  const partition = new Uint32Array(fixed("log_partition", 4));
-  const next = new BigUint64Array(fixed("next", 8));
+  const { isMark, ends } = joinEnds(read);
   const edges = new BigUint64Array(fixed("edge", 8));
   const isError = new Uint8Array(fixed("is_error", 1));
   const slowestNano = readUint64(fixed("slowestNano", 8));
   const traceIds = Buffer.from(fixed("traceId", 16));
   const textOf = textReader(["role", "caller", "callee", "system"].map((name) => joinTexts(blocks, name, rowCount)));
-  const { ends, elements } = joinArrays(blocks, "buckets", 2);
+  const { ends: rowEnds, elements } = joinArrays(blocks, "buckets", 2);
   const buckets = new Uint16Array(elements);
   const counts = new Int32Array(joinArrays(blocks, "counts", 4).elements);
-  const counted = new Map<number, bigint>();
   const known = new Map<bigint, EdgeFigures>();
   for (let row = 0, from = 0; row < rowCount; row += 1) {
-    const to = ends[row] ?? 0;
-    if (isMark[row] === 1) {
-      const log = partition[row] ?? 0;
-      const end = next[row] ?? 0n;
-      if (end > (counted.get(log) ?? -1n)) counted.set(log, end);
-      continue;
-    }
+    const to = rowEnds[row] ?? 0;
+    if (isMark[row] === 1) continue;
     const edge = edges[row] ?? 0n;
     let figures = known.get(edge);
     if (figures === undefined) {
@@ -76,7 +70,7 @@ export async function addCountedEdges(
     }
     from = to;
   }
-  return { ends: counted };
+  return { ends };
 }
 
 const NO_TRACE = "0".repeat(32);

@@ -9,6 +9,7 @@ import type { ServiceFigures } from "./graph.ts";
 
 const EVERYTHING: Query = { expression: null };
 const BY_SERVICE: GroupField = { kind: "attribute", scope: "resource", key: "service.name" };
+
 const namespaceOf = (key: string): string => `nullIf(JSONExtractString(aResource, '${key}'), '')`;
 
 /** By service; all resources of a service are taken to be of one namespace. */
