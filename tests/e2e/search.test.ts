@@ -153,7 +153,11 @@ test("the command palette finds pages, services and traces by the keyboard alone
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
 
+  // Also over a help that is still open: the palette takes its place.
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Help: search" }).waitFor();
   await page.keyboard.press("ControlOrMeta+k");
+  await page.getByRole("dialog", { name: "Help: search" }).waitFor({ state: "detached" });
   const field = page.getByRole("combobox", { name: /trace id or command/ });
   await field.fill("invent");
   await page.getByRole("option", { name: "inventory", exact: true }).waitFor();
