@@ -5,7 +5,7 @@
  *   read from     raw  minutes   hours (or 5 min)  minutes  raw      and everywhere: spans behind the counted ends, from the raw
  */
 import { EVERYTHING_TIERS, SERVICE_TIERS } from "@callchain/schemas/clickhouse/rollups.ts";
-import type { Stretch } from "@callchain/schemas/clickhouse/edges/scope.ts";
+import { subtractStretches, type Stretch } from "@callchain/schemas/clickhouse/edges/scope.ts";
 import { NANO_PER_SECOND, type UnixNano } from "@callchain/schemas/span/time.ts";
 import { isServiceName } from "../search/compile-attribute.ts";
 import type { Expression, Field, Query } from "../search/query.ts";
@@ -48,12 +48,8 @@ export function planRollup({ from, to }: TimeRange, points: PointsOf, query: Que
 }
 
 /** What of the range is not in whole minutes. */
-export function outsideOf({ minutes }: RollupPlan, { from, to }: TimeRange): Stretch[] {
-  const bounds = [from, ...minutes.flatMap((stretch) => [stretch.from, stretch.to]), to];
-  return bounds.flatMap((bound, at) => {
-    const next = bounds[at + 1];
-    return at % 2 === 0 && next !== undefined && bound < next ? [{ from: bound, to: next }] : [];
-  });
+export function outsideOf({ minutes }: RollupPlan, range: TimeRange): Stretch[] {
+  return subtractStretches([range], minutes);
 }
 
 /** The whole minutes of the range, each in the longest stretch of `tiers` (minutes, shortest first) that lies within; null: there are too few. */

@@ -7,7 +7,7 @@ import { readInt64 } from "../native/read-int64.ts";
 import type { NativeBlock } from "../native/read-native.ts";
 import { findMissingSenders, type EdgeSpans } from "./count-edges.ts";
 import { PEER_TEXT_SQL } from "./peers.ts";
-import { HAS_PARENT, PARENT, SELF, startsIn, touchedTraces, type EdgeScope } from "./scope.ts";
+import { HAS_PARENT, PARENT, SELF, subtractStretches, startsIn, touchedTraces, type EdgeScope, type Stretch } from "./scope.ts";
 
 const LINKED_IDS = "arrayMap((trace, span) -> cityHash64(trace, span), link_trace_id, link_span_id)";
 /** Spans that a message may have come from, by the parent (consumers only) and the links. */
@@ -17,11 +17,14 @@ const COLUMNS = `${SELF} AS id, if(${HAS_PARENT}, ${PARENT}, 0) AS parent, trace
   intDiv(toUnixTimestamp64Nano(start), 1000000) AS start_ms, duration_nano, ${durationBucketSql()} AS bucket,
   if(kind IN (3, 4), [], ${LINKED_IDS}) AS linked`;
 
-/** `isPeerApart`: the maps, which are half of what is read, only of spans that they may name a peer for. Of few spans that costs more than it saves. */
-function selectSpans(isFresh: boolean, facts: string, { prewhere, where }: Source, isPeerApart: boolean): string[] {
+/**
+ * `source` is a condition on the spans, all of it in PREWHERE: so only what it lets through is read of the wide columns. `isPeerApart`: the maps,
+ * which are half of what is read, only of spans that they may name a peer for. Of few spans that costs more than it saves.
+ */
+function selectSpans(isFresh: boolean, facts: string, source: string, isPeerApart: boolean): string[] {
   const select = (peer: string, kinds: string): string =>
     `SELECT ${COLUMNS}, ${peer} AS peer, toUInt8(${isFresh ? 1 : 0}) AS is_fresh, toUInt8(${facts}) AS is_wanted
-     FROM spans PREWHERE ${prewhere} ${kinds} WHERE ${where}`;
+     FROM spans PREWHERE ${source} ${kinds}`;
   if (!isPeerApart) return [select(`toLowCardinality(if(kind IN (3, 4, 5), ${PEER_TEXT_SQL}, ''))`, "")];
   return [
     select("toLowCardinality('')", "AND kind NOT IN (3, 4, 5)"),
@@ -29,48 +32,45 @@ function selectSpans(isFresh: boolean, facts: string, { prewhere, where }: Sourc
   ];
 }
 
-interface Source {
-  readonly prewhere: string;
-  readonly where: string;
-}
-
-/** Of the context what belongs to the traces of the fresh spans. */
-function contextSources(scope: EdgeScope): Source[] {
-  const { context, near, far } = scope;
+/**
+ * Of the context what belongs to the traces of the fresh spans, and in whichever trace what links into these and so may have received a message
+ * from a fresh span. Both in one pass: apart they take three times as long.
+ */
+function contextSources(scope: EdgeScope): string[] {
+  const { context, isContextCounted, near, far, receivers } = scope;
   if (context === null) return [];
-  const sources = [{ prewhere: `${startsIn(near)} AND trace_id IN (${touchedTraces(scope)})`, where: context }];
-  if (far.traceIds.length > 0) {
+  const touched = touchedTraces(scope);
+  const mayReceive = isContextCounted && receivers.length > 0;
+  const isRelated = mayReceive
+    ? `(trace_id IN (${touched}) OR arrayExists(one -> one IN (${touched}), link_trace_id))`
+    : `trace_id IN (${touched})`;
+  const sources = near.length === 0 ? [] : [`${startsIn(near)} AND ${isRelated} AND ${context}`];
+  const waiting = mayReceive ? subtractStretches(receivers, near) : [];
+  if (waiting.length > 0) sources.push(`${startsIn(waiting)} AND ${MAY_RECEIVE} AND ${isRelated} AND ${context}`);
+  const elsewhere = subtractStretches(far.stretches, near);
+  if (elsewhere.length > 0) {
     const ids = far.traceIds.map((id) => `unhex('${id}')`).join(", ");
-    sources.push({ prewhere: `${startsIn(far.stretches)} AND NOT ${startsIn(near)} AND trace_id IN (${ids})`, where: context });
+    sources.push(`${startsIn(elsewhere)} AND trace_id IN (${ids}) AND ${context}`);
   }
   return sources;
-}
-
-/** Of the context, in whichever trace, what may have received a message from a fresh span; null: nothing can. */
-function receivingSource({ fresh, context, isContextCounted, receivers }: EdgeScope): Source | null {
-  if (context === null || !isContextCounted || receivers.length === 0) return null;
-  const freshSenders = `SELECT ${SELF} FROM spans WHERE ${fresh} AND kind = 4`;
-  return {
-    prewhere: `${startsIn(receivers)} AND ${MAY_RECEIVE}`,
-    where: `${context} AND arrayExists(one -> one IN (${freshSenders}), ${ABOVE_IDS})`,
-  };
 }
 
 /** So many ids are written out; more are found again by the server. */
 const WRITTEN_ID_COUNT_MAX = 5_000;
 
-/** Of the context the senders that are missing. */
-function sendingSource(scope: EdgeScope, missing: readonly bigint[], receiving: Source | null): Source | null {
-  const { fresh, context, senders } = scope;
-  if (context === null || missing.length === 0) return null;
-  const again = [
-    `SELECT arrayJoin(${ABOVE_IDS}) FROM spans WHERE ${fresh} AND ${MAY_RECEIVE}`,
-    ...(receiving === null
-      ? []
-      : [`SELECT arrayJoin(${ABOVE_IDS}) FROM spans PREWHERE ${receiving.prewhere} WHERE ${receiving.where}`]),
-  ].join(" UNION ALL ");
+/** Of the context the senders that are missing, as far as they are in these stretches. `sources` are those of the context. */
+function sendingSource(
+  { fresh, context }: EdgeScope,
+  missing: readonly bigint[],
+  stretches: readonly Stretch[],
+  sources: readonly string[],
+): string | null {
+  if (context === null || missing.length === 0 || stretches.length === 0) return null;
+  const again = [fresh, ...sources]
+    .map((source) => `SELECT arrayJoin(${ABOVE_IDS}) FROM spans PREWHERE ${source} AND ${MAY_RECEIVE}`)
+    .join(" UNION ALL ");
   const ids = missing.length <= WRITTEN_ID_COUNT_MAX ? missing.join(", ") : again;
-  return { prewhere: `${startsIn(senders)} AND kind = 4`, where: `${context} AND ${SELF} IN (${ids})` };
+  return `${startsIn(stretches)} AND kind = 4 AND ${SELF} IN (${ids}) AND ${context}`;
 }
 
 export interface ReadEdgeSpans {
@@ -86,19 +86,25 @@ export async function readEdgeSpans(database: SpanDatabase, scope: EdgeScope, op
     scans.push(scan);
     return blocks;
   };
-  const { facts, isContextCounted, fresh, senders } = scope;
-  const readOld = async (sources: readonly (Source | null)[]): Promise<readonly NativeBlock[]> => {
-    const selects = sources.flatMap((source) => (source === null ? [] : selectSpans(!isContextCounted, facts, source, false)));
+  const { facts, isContextCounted, fresh, near, senders } = scope;
+  const readOld = async (sources: readonly string[]): Promise<readonly NativeBlock[]> => {
+    const selects = sources.flatMap((source) => selectSpans(!isContextCounted, facts, source, false));
     return selects.length === 0 ? [] : await read(selects);
   };
-  const receiving = receivingSource(scope);
-  const [old, newest] = await Promise.all([
-    readOld([...contextSources(scope), receiving]),
-    read(selectSpans(true, facts, { prewhere: fresh, where: "1" }, true)),
-  ]);
+  const sources = contextSources(scope);
+  const [old, newest] = await Promise.all([readOld(sources), read(selectSpans(true, facts, fresh, true))]);
   const spans = joinBlocks([...old, ...newest]);
   if (scope.context === null || senders.length === 0) return { spans, scans };
-  const sending = await readOld([sendingSource(scope, findMissingSenders(spans), receiving)]);
+  // Most messages were sent shortly before they were received: the hour in which they may have been sent is looked through for the others only.
+  let missing = findMissingSenders(spans);
+  const sending: NativeBlock[] = [];
+  for (const stretches of [near, subtractStretches(senders, near)]) {
+    const source = sendingSource(scope, missing, stretches, sources);
+    const found = source === null ? [] : await readOld([source]);
+    sending.push(...found);
+    const foundIds = new Set(found.flatMap((block) => [...new BigUint64Array(joinFixed([block], "id", 8, block.rowCount))]));
+    missing = missing.filter((id) => !foundIds.has(id));
+  }
   return { spans: sending.length === 0 ? spans : joinBlocks([...old, ...sending, ...newest]), scans };
 }
 

@@ -55,6 +55,20 @@ export function mergeStretches(stretches: readonly Stretch[]): Stretch[] {
   return merged;
 }
 
+/** The parts of `stretches` outside `others`; both are merged ones. */
+export function subtractStretches(stretches: readonly Stretch[], others: readonly Stretch[]): Stretch[] {
+  return others.reduce<Stretch[]>(
+    (rest, other) =>
+      rest.flatMap(({ from, to }) =>
+        [
+          { from, to: to < other.from ? to : other.from },
+          { from: from > other.to ? from : other.to, to },
+        ].filter((part) => part.from < part.to),
+      ),
+    [...stretches],
+  );
+}
+
 /** `stretches` are merged ones. */
 export function covers(stretches: readonly Stretch[], { from, to }: Stretch): boolean {
   return stretches.some((one) => one.from <= from && to <= one.to);
