@@ -19,8 +19,17 @@ const MINUTES_MIN = 2n;
 export interface RollupPlan {
   /** The whole minutes; one stretch, or one on each side of where the range is split. */
   readonly minutes: readonly Stretch[];
-  /** A condition over the columns of service_rollups: the rows that cover these minutes, each span in one of them. */
+  /** The same minutes, each in one of these. */
+  readonly parts: readonly TierPart[];
+  /** The same as a condition over the columns of a table of rollups: each span is in one of its rows. */
   readonly tiers: string;
+}
+
+/** Stretches of `tier` minutes, the first of which begins in minute `from` since 1970 and the last of which ends before minute `to`. */
+export interface TierPart {
+  readonly tier: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** What of a range is one point. */
@@ -44,7 +53,10 @@ export function planRollup({ from, to }: TimeRange, points: PointsOf, query: Que
     { from: points.at, to },
   ].flatMap((side) => planMinutes(side, fitting) ?? []);
   if (sides.length === 0) return null;
-  return { minutes: sides.flatMap(({ minutes }) => minutes), tiers: `(${sides.map((side) => side.tiers).join(" OR ")})` };
+  return planParts(
+    sides.flatMap(({ minutes }) => minutes),
+    sides.flatMap(({ parts }) => parts),
+  );
 }
 
 /** What of the range is not in whole minutes. */
@@ -57,22 +69,22 @@ export function planMinutes(range: TimeRange, tiers: readonly number[]): RollupP
   const first = (range.from + MINUTE_NANO - 1n) / MINUTE_NANO;
   const end = range.to / MINUTE_NANO;
   if (end - first < MINUTES_MIN) return null;
-  const parts = coverWith(first, end, tiers.map(BigInt));
-  return { minutes: [{ from: first * MINUTE_NANO, to: end * MINUTE_NANO }], tiers: `(${parts.join(" OR ")})` };
+  return planParts([{ from: first * MINUTE_NANO, to: end * MINUTE_NANO }], coverWith(Number(first), Number(end), tiers));
 }
 
-function coverWith(first: bigint, end: bigint, tiers: readonly bigint[]): string[] {
+function planParts(minutes: readonly Stretch[], parts: readonly TierPart[]): RollupPlan {
+  const conditions = parts.map(({ tier, from, to }) => `(tier = ${tier} AND minute >= ${from} AND minute < ${to})`);
+  return { minutes, parts, tiers: `(${conditions.join(" OR ")})` };
+}
+
+function coverWith(first: number, end: number, tiers: readonly number[]): TierPart[] {
   const tier = tiers.at(-1);
   if (tier === undefined || first >= end) return [];
-  const from = ((first + tier - 1n) / tier) * tier;
-  const to = (end / tier) * tier;
+  const from = Math.ceil(first / tier) * tier;
+  const to = Math.floor(end / tier) * tier;
   const shorter = tiers.slice(0, -1);
   if (from >= to) return coverWith(first, end, shorter);
-  return [
-    ...coverWith(first, from, shorter),
-    `(tier = ${tier} AND minute >= ${from} AND minute < ${to})`,
-    ...coverWith(to, end, shorter),
-  ];
+  return [...coverWith(first, from, shorter), { tier, from, to }, ...coverWith(to, end, shorter)];
 }
 
 /** The rollups tell spans apart by it, in columns of the same names as those of the spans. */

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { mergeStretches, subtractStretches, type Stretch } from "./scope.ts";
 
 const stretches = fc
   .array(fc.tuple(fc.nat({ max: 30 }), fc.nat({ max: 8 })), { maxLength: 6 })
-  .map((pairs): Stretch[] => mergeStretches(pairs.map(([from, length]) => ({ from: BigInt(from), to: BigInt(from + length + 1) }))));
+  .map((pairs): Stretch[] =>
+    mergeStretches(pairs.map(([from, length]) => ({ from: BigInt(from), to: BigInt(from + length + 1) }))),
+  );
 
 const lies = (within: readonly Stretch[], at: bigint): boolean => within.some(({ from, to }) => from <= at && at < to);
 

@@ -92,8 +92,9 @@ export async function takeEdgeStep(database: SpanDatabase, step: EdgeStep, query
     },
     options,
   );
+  const number = step.after + 1n;
   const counts = scope === null ? [] : await countEdges((await readEdgeSpans(database, scope, options)).spans);
-  await database.insert(INSERT_COUNTS, encodeRows([...buildMarks(step), ...buildRows(counts)]), {
+  await database.insert(INSERT_COUNTS, encodeRows([...buildMarks(step, number), ...buildRows(counts, number)]), {
     params: { day: step.day, after: step.after.toString() },
     settings: { ...ONE_PART, input_format_parallel_parsing: 0 },
     timeoutMs: STEP_TIMEOUT_MS,
@@ -154,24 +155,24 @@ const NO_COUNTS = {
   slowest_trace: "",
   slowest_nano: 0,
 };
-const NO_MARK = { log_partition: 0, log_next: "0", step: "0" };
+const NO_MARK = { log_partition: 0, log_next: "0" };
 
-function buildMarks({ after, to }: EdgeStep): RollupRow[] {
+function buildMarks({ to }: EdgeStep, number: bigint): RollupRow[] {
   return [...to].map(([partition, next]) => ({
     ...NO_COUNTS,
     tier: 0,
     log_partition: partition,
     log_next: next.toString(),
-    step: (after + 1n).toString(),
+    step: number.toString(),
   }));
 }
 
 /** Each minute's counts, and those of the longer stretches that they lie in. */
-function* buildRows(counts: readonly EdgeCounts[]): Generator<RollupRow> {
+function* buildRows(counts: readonly EdgeCounts[], number: bigint): Generator<RollupRow> {
   let finer = counts;
   for (const tier of EDGE_TIERS) {
     finer = tier === 1 ? finer : mergeStretchesOf(tier, finer);
-    for (const one of finer) yield buildRow(tier, one);
+    for (const one of finer) yield buildRow(tier, one, number);
   }
 }
 
@@ -196,7 +197,7 @@ function mergeStretchesOf(tier: number, finer: readonly EdgeCounts[]): EdgeCount
   }));
 }
 
-function buildRow(tier: number, { edge, minute, isError, durations, slowest }: EdgeCounts): RollupRow {
+function buildRow(tier: number, { edge, minute, isError, durations, slowest }: EdgeCounts, number: bigint): RollupRow {
   const kept = [...durations].filter(([, count]) => count !== 0);
   return {
     tier,
@@ -204,6 +205,7 @@ function buildRow(tier: number, { edge, minute, isError, durations, slowest }: E
     ...edge,
     is_error: isError ? 1 : 0,
     ...NO_MARK,
+    step: number.toString(),
     buckets: kept.map(([bucket]) => bucket),
     counts: kept.map(([, count]) => count),
     slowest_trace: slowest?.traceId ?? "",
