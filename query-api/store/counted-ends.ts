@@ -1,7 +1,7 @@
 /**
- * What the rollups count and the raw spans behind that, asked at the same time. The ends of what is counted are read first, by themselves, and the
- * spans are asked for behind these; the counts bring the ends again, of the moment in which they were read. Where a step was taken in between the
- * spans are asked for once more.
+ * What the rollups count and the raw spans behind that, asked at the same time. The ends of what is counted are read by themselves, and the spans
+ * are asked for behind these; the counts bring the ends again, of the moment in which they were read. Where a step was taken in between the spans
+ * are asked for once more.
  */
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
@@ -60,13 +60,15 @@ export async function readWithRest<C extends { readonly ends: LogEnds }, R>(
   readCounts: () => Promise<C>,
   readRest: (ends: LogEnds, asking: Asking) => Promise<R>,
 ): Promise<{ readonly counts: C; readonly rest: R; readonly scan: ScanFigures }> {
-  const { ends, scan } = await findEnds(table, asking);
   const outdated = new AbortController();
-  const first = readRest(ends, { ...asking, signal: AbortSignal.any([asking.signal, outdated.signal]) });
+  const counting = readCounts();
+  // Should one fail, nobody waits for the other any more.
+  counting.catch(() => undefined);
   try {
-    // Should the counts fail, nobody waits for the rest any more.
+    const { ends, scan } = await findEnds(table, asking);
+    const first = readRest(ends, { ...asking, signal: AbortSignal.any([asking.signal, outdated.signal]) });
     first.catch(() => undefined);
-    const counts = await readCounts();
+    const counts = await counting;
     if (areEqual(counts.ends, ends)) return { counts, rest: await first, scan };
     outdated.abort();
     return { counts, rest: await readRest(counts.ends, asking), scan };

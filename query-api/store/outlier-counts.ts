@@ -135,9 +135,18 @@ interface AttributeRow extends SideRow {
 
 const leastOf = (total: number): number => Math.max(1, Math.ceil(SHARE_MIN * total));
 
-/** Attributes of one map of texts; the server keeps of each the values that could set the sides apart. */
+/** By what their values are: plain texts of both maps in one pass, or canonical JSON. */
+const TEXTS = {
+  plain: {
+    keys: "arrayConcat(attr_word.keys, attr_string.keys)",
+    values: "arrayConcat(arrayMap(word -> toString(word), attr_word.values), attr_string.values)",
+  },
+  json: { keys: "attr_json.keys", values: "attr_json.values" },
+} as const;
+
+/** Attributes that are texts; the server keeps of each the values that could set the sides apart. */
 export async function countAttributes(
-  map: "attr_word" | "attr_string" | "attr_json",
+  texts: keyof typeof TEXTS,
   sample: OutlierSample,
   totals: SideCounts,
   asking: Asking,
@@ -146,7 +155,7 @@ export async function countAttributes(
     `SELECT key, count() AS value_count, sum(s) AS selected, sum(o) AS others,
        groupArrayIf((value, s, o), s >= {selectedMin:UInt32} OR o >= {othersMin:UInt32}) AS top
      FROM (SELECT toString(key) AS key, substringUTF8(toString(value), 1, ${VALUE_CHARS_MAX}) AS value, ${VALUE_SIDES_SQL}
-           FROM (SELECT ${map}.keys AS keys, ${map}.values AS texts, ${sample.selectedSql} AS is_selected FROM spans WHERE ${sample.whereSql})
+           FROM (SELECT ${TEXTS[texts].keys} AS keys, ${TEXTS[texts].values} AS texts, ${sample.selectedSql} AS is_selected FROM spans WHERE ${sample.whereSql})
            ARRAY JOIN keys AS key, texts AS value GROUP BY key, value)
      GROUP BY key`,
     optionsOf(sample, { selectedMin: leastOf(totals.selection), othersMin: leastOf(totals.rest) }, asking),
@@ -154,7 +163,7 @@ export async function countAttributes(
   const fields = rows.map((row) => {
     const field = attribute("span", row.key);
     const values = row.top.map(([value, selected, others]) => ({
-      ...describeText(field, value, map === "attr_json"),
+      ...describeText(field, value, texts === "json"),
       ...countsOf({ selected, others }),
     }));
     return buildField(
@@ -257,7 +266,8 @@ function describeBounds(
   });
 }
 
-export async function countDurations(sample: OutlierSample, totals: SideCounts, asking: Asking): Promise<CountedFields> {
+/** Resolves with what is made of the counts once the totals are known. */
+export async function countDurations(sample: OutlierSample, asking: Asking): Promise<(totals: SideCounts) => CountedFields> {
   const { rows, scan } = await asking.database.query<SideRow & { edge: number }>(
     `SELECT edge, ${SIDES_SQL}
      FROM (SELECT roundDown(toFloat64(duration_nano), ${EDGES_SQL}) AS edge, ${sample.selectedSql} AS is_selected FROM spans WHERE ${sample.whereSql})
@@ -266,9 +276,11 @@ export async function countDurations(sample: OutlierSample, totals: SideCounts, 
   );
   const buckets = rows.map((row) => ({ edge: row.edge, ...countsOf(row) }));
   const toLiteral = (edge: number): Literal => ({ type: "duration", value: BigInt(Math.round(edge)) });
-  const values = describeBounds(buckets, totals, intrinsic("duration"), toLiteral);
-  return {
-    fields: [buildField({ field: "duration", type: "number", valueCount: rows.length }, totals, values, totals)],
-    scan,
+  return (totals) => {
+    const values = describeBounds(buckets, totals, intrinsic("duration"), toLiteral);
+    return {
+      fields: [buildField({ field: "duration", type: "number", valueCount: rows.length }, totals, values, totals)],
+      scan,
+    };
   };
 }

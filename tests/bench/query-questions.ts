@@ -90,8 +90,20 @@ const aggregates: readonly OwnQuestion[] = [
   },
   { name: "percentiles of one service, 24 h", targetMs: null, ask: (at) => `/latency?${day}&service=${service(at)}` },
   { name: "heatmap of everything, 24 h", targetMs: 150, ask: () => `/heatmap?${day}`, repeatsMax: 10 },
-  { name: "service graph, 24 h", targetMs: 150, ask: () => `/dependencies?${day}`, repeatsMax: 3 },
+  { name: "service graph, 24 h", targetMs: 150, ask: () => `/dependencies?${day}`, repeatsMax: 10 },
   { name: "service graph, 1 h", targetMs: null, ask: (at) => `/dependencies?${hour(at)}`, repeatsMax: 10 },
+  {
+    name: "what sets a service's errors apart, 24 h",
+    targetMs: 1_000,
+    ask: (at) => `/outliers?${day}&service=${service(at)}&selection=${encodeURIComponent("{ status = error }")}`,
+    repeatsMax: 10,
+  },
+  {
+    name: "critical path over 10,000 traces of a service, 24 h",
+    targetMs: 1_000,
+    ask: (at) => `/critical-path?${day}&service=${service(at)}`,
+    repeatsMax: 10,
+  },
   {
     name: "attribute values while typing",
     targetMs: 50,

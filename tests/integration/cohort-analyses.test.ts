@@ -5,7 +5,7 @@ import { CriticalPathAnswer, DiffAnswer, OutliersAnswer, RepeatsAnswer, SkewAnsw
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { CAUSES, MS, buildPlantedTraces, type Cause, type Planted } from "../support/planted-causes.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
-import { insertSpans, traceIdOf } from "../support/span-rows.ts";
+import { insertSpans, traceIdOf, type SpanSeed } from "../support/span-rows.ts";
 
 const TRACE_COUNT = 200;
 const START = 1_760_000_000_000_000_000n;
@@ -131,6 +131,35 @@ describe("GET /outliers", () => {
     assert.equal((await stack.ask("/outliers", { from, to })).status, 400);
     const nothing = OutliersAnswer.parse((await stack.ask("/outliers", { from, to, selection: '{ name = "nothing" }' })).body);
     assert.deepEqual([nothing.selectionSpanCount, nothing.sample.selectionSpanCount], [0, 0]);
+  });
+});
+
+describe("GET /outliers of more spans than are looked at", () => {
+  it("looks at the newest of a burst that lasted a second of the day", async () => {
+    const from = 1_600_000_000_000n * MS;
+    const to = from + 86_400_000n * MS;
+    const burst = from + 43_200_000n * MS;
+    const one = (at: number, startNano: bigint, isError: boolean): SpanSeed => ({
+      trace: `burst ${at}`,
+      id: `b${at}`,
+      service: "burst",
+      startNano,
+      isError,
+      text: { tenant: isError ? "acme" : `t${at % 7}`, host: `h${at % 5}` },
+    });
+    await insertSpans(stack.writer, [
+      ...Array.from({ length: 1_000 }, (_, at) => one(at, from + BigInt(at) * 86_400n * MS, false)),
+      ...Array.from({ length: 26_000 }, (_, at) => one(1_000 + at, burst + (BigInt(at) * 1_000n * MS) / 26_000n, at % 2 === 0)),
+    ]);
+    const params = { from, to, service: "burst", selection: "{ status = error }" };
+    const answer = OutliersAnswer.parse((await stack.ask("/outliers", params)).body);
+    assert.deepEqual([answer.selectionSpanCount, answer.restSpanCount], [13_000, 14_000]);
+    const { sample } = answer;
+    assert.ok(sample.selectionSpanCount >= 10_000 && sample.selectionSpanCount < 12_000, JSON.stringify(sample));
+    assert.ok(BigInt(sample.fromNano) > burst && BigInt(sample.fromNano) < burst + 1_000n * MS);
+    assert.match(answer.scan.partialReason ?? "", /^A sample was looked at: the newest 1\d{4} spans of the selection/);
+    const [first] = answer.fields;
+    assert.deepEqual([first?.field, first?.values[0]?.value, first?.values[0]?.selection.share], ["span.tenant", "acme", 1]);
   });
 });
 
