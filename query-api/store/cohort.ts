@@ -6,7 +6,6 @@
 import type { TraceSample } from "@callchain/schemas/api/analysis.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { UNIX_NANO_MAX } from "@callchain/schemas/span/time.ts";
-import { HOST_KEYS } from "../analysis/columns.ts";
 import { Bindings } from "../search/bindings.ts";
 import { asksForTraces } from "../search/compile.ts";
 import { planQuery } from "../search/plan.ts";
@@ -19,7 +18,6 @@ import { compileInRange } from "./compile-in-range.ts";
 import { askWithinLimits } from "./limits.ts";
 import { joinFixed, joinTexts, type TextColumn } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 import { readBlocks, type ReadBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
-import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
 import { EARLY_STOP, IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
 import { findResources } from "./resources.ts";
@@ -160,7 +158,7 @@ const NOTHING: ReadBlocks = { blocks: [], rowCount: 0, scan: { rows: 0, bytes: 0
 async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { database, signal }: Asking): Promise<ReadSpans> {
   const bindings = new Bindings("x");
   const extraSql = extra === null ? "" : `, ${extra === "detail" ? DETAIL_SQL : extraTextSql(extra, bindings)} AS extra`;
-  const sql = `SELECT trace_id, ${SPAN_COLUMNS_SQL}, resource${extraSql} FROM spans
+  const sql = `SELECT trace_id, ${SPAN_COLUMNS_SQL}${extraSql} FROM spans
     WHERE start >= ${instantSql("firstNano")} AND start < ${instantSql("lastNano")} AND trace_id IN (${chosen.idsSql})
     ORDER BY trace_id, start, span_id LIMIT ${COHORT_SPAN_COUNT_MAX + 1}`;
   const params = {
@@ -179,7 +177,7 @@ async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { dat
   // The last trace that came may lack its end, unless it is the only one.
   const count = isCut ? startOfLast(traceIds, COHORT_SPAN_COUNT_MAX) || COHORT_SPAN_COUNT_MAX : rows;
   const cohort = {
-    columns: joinSpanColumns(blocks, count, readHosts(blocks, count)),
+    columns: joinSpanColumns(blocks, count),
     traceIds: traceIds.subarray(0, 16 * count),
     extra: extra === null ? null : joinTexts(blocks, "extra", count),
   };
@@ -198,29 +196,6 @@ async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { dat
 
 function extraTextSql(field: GroupField, bindings: Bindings): string {
   return `toLowCardinality(ifNull(concat('=', ${compileGroupField(field, bindings)}), ''))`;
-}
-
-/** Whose clock stamped each span: read from the few distinct resources instead of from every row. */
-function readHosts(blocks: readonly NativeBlock[], count: number): TextColumn {
-  const resource = joinTexts(blocks, "resource", count);
-  const service = joinTexts(blocks, "service", count);
-  const hosts = resource.texts.map(hostOf);
-  const numbers = new Map<string, number>();
-  const indexes = resource.indexes.map((index, row) => {
-    const host = hosts[index] ?? service.texts[service.indexes[row] ?? 0] ?? "";
-    const number = numbers.get(host) ?? numbers.size;
-    numbers.set(host, number);
-    return number;
-  });
-  return { texts: [...numbers.keys()], indexes };
-}
-
-/** `resource` is a canonical JSON object; undefined where it names no host. */
-function hostOf(resource: string): string | undefined {
-  const parsed: unknown = JSON.parse(resource);
-  if (typeof parsed !== "object" || parsed === null) return undefined;
-  const members = new Map<string, unknown>(Object.entries(parsed));
-  return HOST_KEYS.map((key) => members.get(key)).find((value): value is string => typeof value === "string" && value !== "");
 }
 
 /** The first row of the trace that stands at `row`. */

@@ -1,17 +1,18 @@
 /** A whole answer's blocks as the columns that a call tree is built from. */
-import type { SpanColumns } from "../analysis/columns.ts";
+import { HOST_KEYS, type SpanColumns } from "../analysis/columns.ts";
 import { joinFixed, joinTexts, type TextColumn } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 
-/** The fixed-size columns and the dictionaries of a span; `host` comes beside, see below. */
-export const SPAN_COLUMNS_SQL = `span_id, parent_span_id, toUnixTimestamp64Nano(start) AS start_nano, duration_nano, service, name, kind, status,
+/** The fixed-size columns and the dictionaries of a span. */
+export const SPAN_COLUMNS_SQL = `span_id, parent_span_id, toUnixTimestamp64Nano(start) AS start_nano, duration_nano, service, name, kind, status, resource,
     toUInt8(notEmpty(event_time) + 2 * notEmpty(link_span_id)) AS has`;
 
 /** Of SPAN_COLUMNS_SQL, the first `count` rows. */
-export function joinSpanColumns(blocks: readonly NativeBlock[], count: number, host: TextColumn): SpanColumns {
+export function joinSpanColumns(blocks: readonly NativeBlock[], count: number): SpanColumns {
   const fixed = (name: string, size: number): ArrayBuffer => joinFixed(blocks, name, size, count);
   const service = joinTexts(blocks, "service", count);
   const name = joinTexts(blocks, "name", count);
+  const host = joinHosts(joinTexts(blocks, "resource", count), service);
   return {
     count,
     spanId: new Uint8Array(fixed("span_id", 8)),
@@ -28,4 +29,25 @@ export function joinSpanColumns(blocks: readonly NativeBlock[], count: number, h
     names: name.texts,
     hosts: host.texts,
   };
+}
+
+/** Whose clock stamped each span: read from the few distinct resources, which the server would take 2 ms to plan. */
+function joinHosts(resource: TextColumn, service: TextColumn): TextColumn {
+  const hosts = resource.texts.map(hostOf);
+  const numbers = new Map<string, number>();
+  const indexes = resource.indexes.map((index, row) => {
+    const host = hosts[index] ?? service.texts[service.indexes[row] ?? 0] ?? "";
+    const number = numbers.get(host) ?? numbers.size;
+    numbers.set(host, number);
+    return number;
+  });
+  return { texts: [...numbers.keys()], indexes };
+}
+
+/** `resource` is a canonical JSON object; undefined where it names no host. */
+function hostOf(resource: string): string | undefined {
+  const parsed: unknown = JSON.parse(resource);
+  if (typeof parsed !== "object" || parsed === null) return undefined;
+  const members = new Map<string, unknown>(Object.entries(parsed));
+  return HOST_KEYS.map((key) => members.get(key)).find((value): value is string => typeof value === "string" && value !== "");
 }

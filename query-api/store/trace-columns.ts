@@ -1,6 +1,6 @@
 /** The core columns of one trace, for the call tree: fixed-size values and dictionaries, never a row object. */
 import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
-import { HOST_KEYS, type TraceColumns } from "../analysis/columns.ts";
+import type { TraceColumns } from "../analysis/columns.ts";
 import type { CallDetails } from "../analysis/repeats.ts";
 import { DETAIL_SQL } from "./call-details.ts";
 import { joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
@@ -15,15 +15,13 @@ export const TRACE_SPAN_COUNT_MAX = 1_000_000;
 
 const TIMEOUT_MS = 20_000;
 
-const HOST_SQL = `toLowCardinality(coalesce(${HOST_KEYS.map((key) => `nullIf(JSONExtractString(toString(resource), '${key}'), '')`).join(", ")}, toString(service)))`;
-
 const columnsSql = (id: TraceId, extra: string, spanCountMax = TRACE_SPAN_COUNT_MAX): string => `
-SELECT ${SPAN_COLUMNS_SQL}, ${HOST_SQL} AS host${extra}
+SELECT ${SPAN_COLUMNS_SQL}${extra}
 FROM spans WHERE trace_id = ${traceIdSql(id)}
 ORDER BY start, span_id LIMIT ${spanCountMax + 1}`;
 
 const spanSql = (id: TraceId, spanId: SpanId): string => `
-SELECT ${SPAN_COLUMNS_SQL}, ${HOST_SQL} AS host
+SELECT ${SPAN_COLUMNS_SQL}
 FROM spans WHERE trace_id = ${traceIdSql(id)} AND span_id = ${spanIdSql(spanId)} LIMIT 1`;
 
 export interface WantedColumns {
@@ -78,7 +76,7 @@ async function readRows(
 function buildColumns({ blocks, count, scan }: FoundBlocks, wayUpCount = 0): TraceColumns {
   const more = wayUpCount === 0 ? "" : ", and the span that was asked for with those above it";
   return {
-    columns: joinSpanColumns(blocks, count, joinTexts(blocks, "host", count)),
+    columns: joinSpanColumns(blocks, count),
     scan,
     partialReason:
       scan.rows > count
