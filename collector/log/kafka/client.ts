@@ -1,6 +1,6 @@
 /** What every Kafka client of ours shares: addresses, TLS, SASL, time limits; and how its errors read. */
 import { readFileSync } from "node:fs";
-import { findErrorBy, type BaseOptions } from "@platformatic/kafka";
+import { Connection, findErrorBy, instancesChannel, type BaseOptions } from "@platformatic/kafka";
 import { Failure, InvalidError, messageOf } from "@callchain/schemas/span/errors.ts";
 import { flagOf } from "@callchain/schemas/runtime/config.ts";
 import type { KafkaConfig } from "./settings.ts";
@@ -8,6 +8,18 @@ import type { KafkaConfig } from "./settings.ts";
 /** Connecting and answering each take at most this: a sender hears within 5 s that the broker is away. */
 const CONNECT_TIMEOUT_MS = 2_000;
 export const REQUEST_TIMEOUT_MS = 4_000;
+
+/**
+ * A connection whose login was refused is let go of, and tells of the reset that follows without anybody listening: such an event would end the
+ * process. Whoever waits for a connection hears of its end in other ways.
+ */
+instancesChannel.subscribe((created) => {
+  if (isCreation(created) && created.instance instanceof Connection) created.instance.on("error", () => undefined);
+});
+
+function isCreation(message: unknown): message is { readonly instance: unknown } {
+  return typeof message === "object" && message !== null && "instance" in message;
+}
 
 /** Throws InvalidError naming the setting where a file cannot be read or the settings contradict each other. */
 export function clientOptions(config: KafkaConfig, role: string): BaseOptions {
