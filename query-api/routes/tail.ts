@@ -47,6 +47,7 @@ export const tailSpans = defineRoute({
     try {
       const seen = resumed ?? (await readStoredPosition({ database, signal }));
       // Whatever ends the answer before its first bytes are asked for ends the signal.
+      signal.throwIfAborted();
       signal.addEventListener("abort", release, { once: true });
       return new BytesReply(TAIL_MEDIA_TYPE, follow({ query, rate: params.rate, seen }, { database, signal }, release));
     } catch (error) {
