@@ -39,6 +39,7 @@ function columnsOf(rows: readonly Row[]): EdgeSpans {
     isWanted: Uint8Array.from(rows, () => 1),
     linkEnds: Uint32Array.from(rows, (_, at) => linked.slice(0, at + 1).flat().length),
     linkedIds: Uint32Array.from(linked.flat().flatMap((id) => [id, 1])),
+    linkedTraceIds: new Uint8Array(linked.flat().length * 16).fill(7),
   };
 }
 

@@ -38,9 +38,11 @@ export interface EdgeSpans {
   readonly isFresh: Uint8Array;
   /** Its facts are asked for. */
   readonly isWanted: Uint8Array;
-  /** For each row where its own of the following end: the ids that a span links to, unless it is a client or producer. */
+  /** For each row where its own of the following two end: the ids that a span links to, unless it is a client or producer. */
   readonly linkEnds: Uint32Array;
   readonly linkedIds: Uint32Array;
+  /** 16 bytes each. */
+  readonly linkedTraceIds: Uint8Array;
 }
 
 const KIND = { server: 2, client: 3, producer: 4, consumer: 5 } as const;
@@ -49,9 +51,9 @@ const ROWS_PER_LOOK = 4096;
 
 /**
  * Ids of spans from which a message may have come, to a fresh span or to one that has had a message from a fresh span, and that are not among
- * these.
+ * these; with their trace ids, in hex.
  */
-export function findMissingSenders(spans: EdgeSpans): bigint[] {
+export function findMissingSenders(spans: EdgeSpans): Map<bigint, string> {
   const counter = new EdgeCounter(spans);
   for (let row = 0; row < spans.count; row += 1) counter.index(row);
   return counter.missingSenders();
@@ -77,9 +79,10 @@ async function inTurns(count: number, each: (row: number) => void): Promise<void
   }
 }
 
-/** Of an id among many. */
+/** Of an id among many, and of its trace's. */
 interface Place {
   readonly ids: Uint32Array;
+  readonly traceIds: Uint8Array;
   readonly at: number;
 }
 
@@ -157,29 +160,30 @@ class EdgeCounter {
     });
   }
 
-  missingSenders(): bigint[] {
+  missingSenders(): Map<bigint, string> {
     const { isFresh } = this.#spans;
-    const missing = new Set<bigint>();
+    const missing = new Map<bigint, string>();
     this.#eachReceiver((row, above) => {
       const isConcerned = isFresh[row] === 1 || above.some(({ ids, at }) => isFresh[this.#find(ids, at)] === 1);
       if (!isConcerned) return;
-      for (const { ids, at } of above) {
-        if (this.#find(ids, at) < 0) missing.add((BigInt(ids[at * 2 + 1] ?? 0) << 32n) | BigInt(ids[at * 2] ?? 0));
+      for (const { ids, traceIds, at } of above) {
+        if (this.#find(ids, at) >= 0) continue;
+        missing.set((BigInt(ids[at * 2 + 1] ?? 0) << 32n) | BigInt(ids[at * 2] ?? 0), hexOf(traceIds, at));
       }
     });
     missing.delete(0n);
-    return [...missing];
+    return missing;
   }
 
   /** Every span that may have received messages without saying of which topic, and the places of the ids above it. */
   #eachReceiver(each: (row: number, above: readonly Place[]) => void): void {
-    const { parents, linkEnds, linkedIds, kind, count } = this.#spans;
+    const { parents, traceIds, linkEnds, linkedIds, linkedTraceIds, kind, count } = this.#spans;
     for (let row = 0, link = 0; row < count; row += 1) {
       const end = linkEnds[row] ?? 0;
       const isConsumer = kind[row] === KIND.consumer;
       if ((isConsumer || link < end) && this.#isReceiver(row)) {
-        const above: Place[] = isConsumer ? [{ ids: parents, at: row }] : [];
-        for (let at = link; at < end; at += 1) above.push({ ids: linkedIds, at });
+        const above: Place[] = isConsumer ? [{ ids: parents, traceIds, at: row }] : [];
+        for (let at = link; at < end; at += 1) above.push({ ids: linkedIds, traceIds: linkedTraceIds, at });
         each(row, above);
       }
       link = end;
@@ -188,8 +192,7 @@ class EdgeCounter {
 
   counts(): EdgeCounts[] {
     const { traceIds } = this.#spans;
-    const traceIdOf = (row: number): string => Buffer.from(traceIds.buffer, traceIds.byteOffset + row * 16, 16).toString("hex");
-    return [...this.#series.values()].flatMap((series) => [...series.counts(traceIdOf)]);
+    return [...this.#series.values()].flatMap((series) => [...series.counts((row) => hexOf(traceIds, row))]);
   }
 
   #isReceiver(row: number): boolean {
@@ -279,6 +282,11 @@ class EdgeCounter {
     if (series === undefined) this.#series.set(key, (series = new EdgeSeries(edge)));
     return series;
   }
+}
+
+/** The trace id at this place. */
+function hexOf(traceIds: Uint8Array, at: number): string {
+  return Buffer.from(traceIds.buffer, traceIds.byteOffset + at * 16, 16).toString("hex");
 }
 
 function keyOf({ role, caller, callee, system }: Edge): string {
