@@ -131,8 +131,11 @@ export type DependencyEdge = z.infer<typeof DependencyEdge>;
 
 export const DependencyGraph = z
   .object({
-    fromNano: NanoString,
-    toNano: NanoString,
+    fromNano: NanoString.meta({
+      description:
+        "Since when calls are counted: a range of five minutes and more is counted in whole minutes, those it begins and ends in included",
+    }),
+    toNano: NanoString.meta({ description: "Until when, as far as that has come to pass" }),
     nodes: z.array(DependencyNode),
     edges: z.array(DependencyEdge),
   })

@@ -253,6 +253,28 @@ describe("GET /dependencies", () => {
     }
   });
 
+  it("counts five minutes and more in whole minutes, and says since and until when", async () => {
+    const t = takeDay();
+    await insertSpans(
+      stack.writer,
+      [1n, 59n, 361n, 419n, 421n].flatMap((second): SpanSeed[] => [
+        { trace: `at ${second}`, id: "1", service: "a", kind: "client", startNano: t + second * SECOND },
+        { trace: `at ${second}`, id: "2", parent: "1", service: "b", kind: "server", startNano: t + second * SECOND },
+      ]),
+    );
+    const ask = async (from: bigint, to: bigint): Promise<unknown> => {
+      const { fromNano, toNano, edges } = await askGraph(from, to);
+      return [BigInt(fromNano), BigInt(toNano), edges.reduce((sum, { callCount }) => sum + callCount, 0)];
+    };
+    assert.deepEqual(await ask(t + 30n * SECOND, t + 390n * SECOND), [t, t + 7n * MINUTE, 4]);
+    assert.deepEqual(await ask(t + 30n * SECOND, t + 300n * SECOND), [t + 30n * SECOND, t + 300n * SECOND, 1]);
+    // What has not come to pass yet is not said to be counted.
+    const nowNano = BigInt(Date.now()) * 1_000_000n;
+    const { fromNano, toNano } = await askGraph(nowNano - 6n * MINUTE - 1n, nowNano);
+    assert.equal(BigInt(fromNano) % MINUTE, 0n);
+    assert.ok(BigInt(toNano) >= nowNano && BigInt(toNano) <= BigInt(Date.now()) * 1_000_000n);
+  });
+
   it("agrees with a count in memory on random spans", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(edgeSeed, { minLength: 1, maxLength: 60, size: "max" }), async (drawn) => {

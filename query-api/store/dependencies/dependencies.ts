@@ -5,6 +5,7 @@
 import type { DependenciesAnswer } from "@callchain/schemas/api/catalog.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { EDGE_TIERS } from "@callchain/schemas/clickhouse/edges/steps.ts";
+import { NANO_PER_SECOND, UNIX_NANO_MAX, unixNano, unixNanoFromMs } from "@callchain/schemas/span/time.ts";
 import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { buildScan, type Asking, type TimeRange } from "../range.ts";
 import { readWithRest } from "../counted-ends.ts";
@@ -28,6 +29,13 @@ export interface DependenciesQuestion {
 const EDGE_COUNT_MAX = 5_000;
 const NODE_COUNT_MAX = 5_000;
 
+const MINUTE_NANO = 60n * NANO_PER_SECOND;
+/**
+ * Longer ranges are counted in whole minutes, those in which they begin and end included. Of a minute that is cut only the raw spans tell, and
+ * those of an hour until now, at 20,000 a second, would be a million spans to join for each look at the map.
+ */
+const CUT_RANGE_NANO_MAX = 5n * MINUTE_NANO;
+
 /**
  * Every call once, whatever the order in which its spans arrived. Beyond the limits of size, memory and time the calls of each n-th trace
  * are counted and scaled up, and the answer is partial and says so. Throws only where the database is away or the caller has gone.
@@ -48,8 +56,19 @@ export async function getDependencies(question: DependenciesQuestion, asking: As
   };
 }
 
-function bounds({ from, to }: TimeRange): { fromNano: string; toNano: string } {
-  return { fromNano: from.toString(), toNano: to.toString() };
+/** What is counted for a range. */
+function countedRange({ from, to }: TimeRange): TimeRange {
+  if (to - from < CUT_RANGE_NANO_MAX) return { from, to };
+  const end = ((to + MINUTE_NANO - 1n) / MINUTE_NANO) * MINUTE_NANO;
+  return { from: unixNano(from - (from % MINUTE_NANO)), to: unixNano(end < UNIX_NANO_MAX ? end : to) };
+}
+
+/** As far as that has come to pass: rates are over this time. */
+function bounds(range: TimeRange): { fromNano: string; toNano: string } {
+  const { from, to } = countedRange(range);
+  const now = unixNanoFromMs(Date.now());
+  const passed = now > range.to ? now : range.to;
+  return { fromNano: from.toString(), toNano: (to < passed ? to : passed).toString() };
 }
 
 /** What was read, and why it may not be everything. */
@@ -58,7 +77,8 @@ interface Account {
   readonly reasons: string[];
 }
 
-async function readGraph(range: TimeRange, asking: Asking, account: Account): Promise<Graph> {
+async function readGraph(asked: TimeRange, asking: Asking, account: Account): Promise<Graph> {
+  const range = countedRange(asked);
   const [{ services, scans }, table] = await Promise.all([
     listServiceFigures(range, NODE_COUNT_MAX, asking),
     readEdges(range, asking, account),
