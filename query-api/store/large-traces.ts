@@ -2,7 +2,8 @@
 import { STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import type { TraceSummary } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
-import { NO_PARENT, traceIdSql, type Asking } from "./range.ts";
+import { traceIdSql } from "@callchain/schemas/clickhouse/id-sql.ts";
+import { NO_PARENT, type Asking } from "./range.ts";
 import { MATCHED_SPANS_MAX, NO_MATCH, type Match } from "./span-rows.ts";
 
 export const SUMMARY_TIMEOUT_MS = 10_000;

@@ -33,28 +33,10 @@ export function rangeParams(range: TimeRange): { from: string; to: string } {
 /** Eight zero bytes: the parent of a span that has none. */
 export const NO_PARENT = "toFixedString('', 8)";
 
-/**
- * A trace id as SQL of 16 bytes. Written out, since the planner takes a third of a millisecond for each bound one that it must unhex.
- * Throws where the id is not 32 hex digits.
- */
-export function traceIdSql(id: string): string {
-  return idSql(id, 32, "trace");
-}
-
-/** As traceIdSql, of 8 bytes. */
-export function spanIdSql(id: string): string {
-  return idSql(id, 16, "span");
-}
-
 /** SELECT of many trace ids. Throws where one is not 32 hex digits. */
 export function traceIdsSql(ids: readonly string[]): string {
   if (ids.some((id) => id.length !== 32)) throw new Failure("internal", "not all are trace ids");
   return `SELECT toFixedString(item, 16) FROM (${hexItemsSql(ids.join(""), 16)})`;
-}
-
-function idSql(id: string, digits: number, of: string): string {
-  if (!/^[0-9a-f]+$/.test(id) || id.length !== digits) throw new Failure("internal", `${JSON.stringify(id)} is no ${of} id`);
-  return `'${id.replaceAll(/../g, String.raw`\x$&`)}'`;
 }
 
 /**

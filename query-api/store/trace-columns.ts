@@ -7,7 +7,8 @@ import { joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts"
 import { readBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
 import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
-import { OPENED_TRACE, spanIdSql, traceIdSql, type Asking } from "./range.ts";
+import { spanIdSql, traceIdSql } from "@callchain/schemas/clickhouse/id-sql.ts";
+import { OPENED_TRACE, type Asking } from "./range.ts";
 import { readWayUp, WAY_UP_COUNT_MAX } from "./way-up.ts";
 
 /** Spans read of one trace; beyond it the earliest are read and the answer says so. */

@@ -5,7 +5,8 @@ import { parseCanonicalObject } from "@callchain/schemas/otlp/canonical-json.ts"
 import { buildKeyValueJson } from "@callchain/schemas/otlp/export.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
 import { UNIX_NANO_MAX, unixNano, type UnixNano } from "@callchain/schemas/span/time.ts";
-import { IN_RANGE, buildScan, rangeParams, traceIdSql, type Asking } from "./range.ts";
+import { traceIdSql } from "@callchain/schemas/clickhouse/id-sql.ts";
+import { IN_RANGE, buildScan, rangeParams, type Asking } from "./range.ts";
 import { SPAN_FACTS_SQL, buildSpanFacts, type SpanFactsRow } from "./span-rows.ts";
 
 const TIMEOUT_MS = 10_000;

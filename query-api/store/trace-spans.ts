@@ -2,7 +2,8 @@
 import { SPAN_SELECT, parseSpanRow } from "@callchain/schemas/clickhouse/rows.ts";
 import type { SpanId, TraceId } from "@callchain/schemas/span/ids.ts";
 import type { Span } from "@callchain/schemas/span/span.ts";
-import { OPENED_TRACE, traceIdSql, type Asking } from "./range.ts";
+import { traceIdSql } from "@callchain/schemas/clickhouse/id-sql.ts";
+import { OPENED_TRACE, type Asking } from "./range.ts";
 
 const TIMEOUT_MS = 30_000;
 /** Spans held as objects at a time. */

@@ -6,7 +6,8 @@ import type { TraceSummary } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { CompiledQuery } from "../search/compile.ts";
 import { SUMMARY_TIMEOUT_MS, findMatches, summarizeLargeTraces, type Condition, type FoundMatches } from "./large-traces.ts";
-import { IN_RANGE, rangeParams, traceIdSql, type Asking, type TimeRange } from "./range.ts";
+import { traceIdSql } from "@callchain/schemas/clickhouse/id-sql.ts";
+import { IN_RANGE, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import {
   NO_MATCH,
   SPAN_ROW_SQL,

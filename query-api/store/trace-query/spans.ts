@@ -12,7 +12,8 @@ import type { Plan } from "../../search/plan.ts";
 import { compileGroupField } from "../group-by.ts";
 import { readBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
 import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
-import { IN_RANGE, instantSql, rangeParams, traceIdSql, type Asking, type TimeRange } from "../range.ts";
+import { traceIdSql } from "@callchain/schemas/clickhouse/id-sql.ts";
+import { IN_RANGE, instantSql, rangeParams, type Asking, type TimeRange } from "../range.ts";
 import { joinFixed, joinTexts } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 
 /** Rows of one statement: about 100 bytes each. */

@@ -1,6 +1,7 @@
 /** The spans of a scope, as columns: the context first, then the fresh ones. */
 import type { QueryOptions, ScanFigures, SpanDatabase } from "../database.ts";
 import { durationBucketSql } from "../duration-buckets.ts";
+import { traceIdSql } from "../id-sql.ts";
 import { joinArrays, joinFixed, joinTexts } from "../native/join-columns.ts";
 import { readBlocks } from "../native/read-blocks.ts";
 import { readInt64 } from "../native/read-int64.ts";
@@ -48,15 +49,9 @@ function contextSources(scope: EdgeScope): string[] {
   const waiting = mayReceive ? subtractStretches(receivers, near) : [];
   if (waiting.length > 0) sources.push(`${MAY_RECEIVE} AND ${isRelated} AND ${startsIn(waiting)} AND ${context}`);
   const elsewhere = subtractStretches(far.stretches, near);
-  if (elsewhere.length > 0) {
-    sources.push(`${startsIn(elsewhere)} AND ${isOneOf(far.traceIds)} AND ${context}`);
-  }
+  if (elsewhere.length > 0)
+    sources.push(`${startsIn(elsewhere)} AND trace_id IN (${far.traceIds.map(traceIdSql).join(", ")}) AND ${context}`);
   return sources;
-}
-
-/** Trace ids in hex, as SQL that the planner need not unhex. */
-function isOneOf(traceIds: readonly string[]): string {
-  return `trace_id IN (${traceIds.map((id) => `'${id.replaceAll(/../g, String.raw`\x$&`)}'`).join(", ")})`;
 }
 
 /** So many ids are written out; more are found again by the server. */
@@ -76,7 +71,8 @@ function sendingSource(
     .map((source) => `SELECT arrayJoin(${ABOVE_IDS}) FROM spans PREWHERE ${source} AND ${MAY_RECEIVE}`)
     .join(" UNION ALL ");
   const ids = missing.size <= WRITTEN_ID_COUNT_MAX ? [...missing.keys()].join(", ") : again;
-  const isInTrace = missing.size <= FILTERED_COUNT_MAX ? ` AND ${isOneOf([...new Set(missing.values())])}` : "";
+  const isInTrace =
+    missing.size <= FILTERED_COUNT_MAX ? ` AND trace_id IN (${[...new Set(missing.values())].map(traceIdSql).join(", ")})` : "";
   return `kind = 4${isInTrace} AND ${SELF} IN (${ids}) AND ${startsIn(stretches)} AND ${context}`;
 }
 
