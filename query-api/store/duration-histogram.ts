@@ -45,11 +45,8 @@ export class DurationHistogram {
 /** Sums while they are made, all zero in between. The longest duration of 64 bits is rounded up to the bucket behind the last. */
 const sums = new Float64Array(DURATION_BUCKET_COUNT + 1);
 
-/**
- * For each level (0 to 1) the duration in nanoseconds at index floor(level * n) of the n sorted ones, where its rank is in its bucket. Allocates
- * nothing for each bucket: a map, or pairs, take several times as long.
- */
-export function durationsAt(parts: readonly BucketCounts[], levels: readonly number[]): number[] {
+/** Adds the parts up in `sums`, and gives back where these are. Allocates nothing for each bucket: a map, or pairs, take several times as long. */
+function addUp(parts: readonly BucketCounts[]): { readonly first: number; readonly last: number; readonly total: number } {
   let first = sums.length;
   let last = -1;
   let total = 0;
@@ -63,9 +60,30 @@ export function durationsAt(parts: readonly BucketCounts[], levels: readonly num
       if (bucket > last) last = bucket;
     }
   }
+  return { first, last, total };
+}
+
+/** For each level (0 to 1) the duration in nanoseconds at index floor(level * n) of the n sorted ones, where its rank is in its bucket. */
+export function durationsAt(parts: readonly BucketCounts[], levels: readonly number[]): number[] {
+  const { first, last, total } = addUp(parts);
   const places = levels.map((level) => placeOf(Math.min(total - 1, Math.floor(level * total)), first, last));
   sums.fill(0, first, last + 1);
   return places;
+}
+
+/** The parts as one: each bucket once, in order, and none with nothing in it. */
+export function sumBuckets(parts: readonly BucketCounts[]): { readonly buckets: number[]; readonly counts: number[] } {
+  const { first, last } = addUp(parts);
+  const buckets: number[] = [];
+  const counts: number[] = [];
+  for (let bucket = first; bucket <= last; bucket += 1) {
+    const count = sums[bucket] ?? 0;
+    if (count === 0) continue;
+    buckets.push(bucket);
+    counts.push(count);
+  }
+  sums.fill(0, first, last + 1);
+  return { buckets, counts };
 }
 
 /** Of `sums` from bucket `first` to `last`. */

@@ -10,7 +10,16 @@ import { joinEnds } from "../counted-ends.ts";
 import type { Asking } from "../range.ts";
 import type { RollupPlan } from "../rollup-plan.ts";
 import type { EdgeTable } from "./edge-figures.ts";
-import { KeptStretches, changedSql, follows, mergeRows, stretchKey, type CountedUntil, type EdgeRows } from "./kept-stretches.ts";
+import {
+  KeptStretches,
+  changedSql,
+  durationsOf,
+  follows,
+  mergeRows,
+  stretchKey,
+  type CountedUntil,
+  type EdgeRows,
+} from "./kept-stretches.ts";
 
 /** Beyond, a range has more edges and minutes than can be added up here: 100 bytes and more each. */
 const ROW_COUNT_MAX = 1_000_000;
@@ -127,19 +136,19 @@ async function readEdges(condition: string, { database, signal }: Asking, scans:
 const NO_TRACE = "0".repeat(32);
 
 /** A mark has no counts, and adds nothing. */
-function addRows(table: EdgeTable, { edges, edge, isError, ends, buckets, counts, slowestNano, slowestTraces }: EdgeRows): void {
-  const figures = edges.map((one) => table.of(one));
-  for (let row = 0, from = 0; row < edge.length; row += 1) {
-    const to = ends[row] ?? 0;
+function addRows(table: EdgeTable, rows: EdgeRows): void {
+  const { edge, isError, slowestNano, slowestTraces } = rows;
+  const figures = rows.edges.map((one) => table.of(one));
+  for (let row = 0; row < edge.length; row += 1) {
     const own = figures[edge[row] ?? 0];
-    if (own === undefined || from === to) continue;
-    own.add(isError[row] === 1, { buckets: buckets.subarray(from, to), counts: counts.subarray(from, to) });
+    const durations = durationsOf(rows, row);
+    if (own === undefined || durations.counts.length === 0) continue;
+    own.add(isError[row] === 1, durations);
     const durationNano = slowestNano[row] ?? 0;
     if (own.isSlower(isError[row] === 1, durationNano)) {
       const traceId = slowestTraces.toString("hex", row * 16, row * 16 + 16);
       if (traceId !== NO_TRACE) own.show(isError[row] === 1, { durationNano, traceId });
     }
-    from = to;
   }
 }
 

@@ -4,8 +4,8 @@
  * of `edge_rollups` carries the number of the last step that added to it, so whether a stretch has changed is seen in the same statement that
  * reads the others. Pure.
  */
-import { DURATION_BUCKET_COUNT } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 import type { Edge } from "@callchain/schemas/clickhouse/edges/edge-series.ts";
+import { sumBuckets, type BucketCounts } from "../duration-histogram.ts";
 import type { TierPart } from "../rollup-plan.ts";
 
 /** Counts of edges as columns. */
@@ -126,6 +126,12 @@ export function changedSql(used: ReadonlyMap<number, Kept>): string {
   return conditions.length === 0 ? "1" : conditions.join(" AND ");
 }
 
+/** The histogram of a row; it lies in the memory of all. */
+export function durationsOf({ ends, buckets, counts }: EdgeRows, row: number): BucketCounts {
+  const [from, to] = [ends[row - 1] ?? 0, ends[row] ?? 0];
+  return { buckets: buckets.subarray(from, to), counts: counts.subarray(from, to) };
+}
+
 /** These rows as one for each edge and outcome, in memory of their own. */
 export function mergeRows(from: EdgeRows, rows: readonly number[]): EdgeRows {
   const groups = [...Map.groupBy(rows, (row) => (from.edge[row] ?? 0) * 2 + (from.isError[row] ?? 0))];
@@ -141,7 +147,9 @@ export function mergeRows(from: EdgeRows, rows: readonly number[]): EdgeRows {
       slowestNano[at] = durationNano;
       from.slowestTraces.copy(slowestTraces, at * 16, row * 16, row * 16 + 16);
     }
-    sumUp(from, group, buckets, counts);
+    const sums = sumBuckets(group.map((row) => durationsOf(from, row)));
+    buckets.push(...sums.buckets);
+    counts.push(...sums.counts);
     ends[at] = buckets.length;
   });
   return {
@@ -154,25 +162,6 @@ export function mergeRows(from: EdgeRows, rows: readonly number[]): EdgeRows {
     slowestNano,
     slowestTraces,
   };
-}
-
-/** While they are made; all zero in between. */
-const sums = new Float64Array(DURATION_BUCKET_COUNT + 1);
-
-function sumUp(from: EdgeRows, rows: readonly number[], buckets: number[], counts: number[]): void {
-  for (const row of rows) {
-    for (let at = from.ends[row - 1] ?? 0; at < (from.ends[row] ?? 0); at += 1) {
-      const bucket = from.buckets[at] ?? 0;
-      sums[bucket] = (sums[bucket] ?? 0) + (from.counts[at] ?? 0);
-    }
-  }
-  for (let bucket = 0; bucket < sums.length; bucket += 1) {
-    const sum = sums[bucket] ?? 0;
-    if (sum === 0) continue;
-    buckets.push(bucket);
-    counts.push(sum);
-    sums[bucket] = 0;
-  }
 }
 
 function byteCountOf({ isError, buckets, counts }: EdgeRows): number {
