@@ -266,8 +266,7 @@ function describeBounds(
   });
 }
 
-/** Resolves with what is made of the counts once the totals are known. */
-export async function countDurations(sample: OutlierSample, asking: Asking): Promise<(totals: SideCounts) => CountedFields> {
+export async function countDurations(sample: OutlierSample, asking: Asking): Promise<CountedFields> {
   const { rows, scan } = await asking.database.query<SideRow & { edge: number }>(
     `SELECT edge, ${SIDES_SQL}
      FROM (SELECT roundDown(toFloat64(duration_nano), ${EDGES_SQL}) AS edge, ${sample.selectedSql} AS is_selected FROM spans WHERE ${sample.whereSql})
@@ -275,12 +274,11 @@ export async function countDurations(sample: OutlierSample, asking: Asking): Pro
     optionsOf(sample, {}, asking),
   );
   const buckets = rows.map((row) => ({ edge: row.edge, ...countsOf(row) }));
+  const totals = sumCounts(buckets);
   const toLiteral = (edge: number): Literal => ({ type: "duration", value: BigInt(Math.round(edge)) });
-  return (totals) => {
-    const values = describeBounds(buckets, totals, intrinsic("duration"), toLiteral);
-    return {
-      fields: [buildField({ field: "duration", type: "number", valueCount: rows.length }, totals, values, totals)],
-      scan,
-    };
+  const values = describeBounds(buckets, totals, intrinsic("duration"), toLiteral);
+  return {
+    fields: [buildField({ field: "duration", type: "number", valueCount: rows.length }, totals, values, totals)],
+    scan,
   };
 }

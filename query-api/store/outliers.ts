@@ -5,7 +5,7 @@ import { rankFields } from "../analysis/outliers.ts";
 import { formatQuery } from "../search/query.ts";
 import { askWithinLimits } from "./limits.ts";
 import { fieldsOf, isLeftOut } from "./outlier-fields.ts";
-import { countAttributes, countColumns, countDurations, countNumbers, type CountedFields } from "./outlier-counts.ts";
+import { countAttributes, countColumns, countDurations, countNumbers } from "./outlier-counts.ts";
 import { chooseSample, type OutliersQuestion } from "./outlier-sample.ts";
 import { buildScan, type Asking } from "./range.ts";
 
@@ -34,20 +34,20 @@ interface FoundOutliers extends Omit<OutliersAnswer, "query" | "selection" | "le
 
 async function findOutliersIn(question: OutliersQuestion, asking: Asking): Promise<FoundOutliers> {
   const sample = await chooseSample(question, asking);
-  const [columns, describeDurations] = await Promise.all([countColumns(sample, asking), countDurations(sample, asking)]);
+  const [columns, durations] = await Promise.all([countColumns(sample, asking), countDurations(sample, asking)]);
   const totals = columns.totals;
-  const parts: readonly CountedFields[] =
+  const attributes =
     totals.selection === 0 || totals.rest === 0
-      ? []
+      ? null
       : await Promise.all([
           countAttributes("plain", sample, totals, asking),
           countAttributes("json", sample, totals, asking),
           countNumbers("attr_int", sample, totals, asking),
           countNumbers("attr_double", sample, totals, asking),
-          Promise.resolve(describeDurations(totals)),
         ]);
+  const parts = attributes === null ? [columns] : [columns, durations, ...attributes];
   const named = fieldsOf(question.selection);
-  const all = [columns, ...parts].flatMap(({ fields }) => fields).filter(({ field }) => !isLeftOut(field, named));
+  const all = parts.flatMap(({ fields }) => fields).filter(({ field }) => !isLeftOut(field, named));
   const fields: OutlierField[] = rankFields(all);
   const reasons = [...sample.partialReasons];
   if (fields.length > FIELD_COUNT_MAX) reasons.push(`The first ${FIELD_COUNT_MAX} of ${fields.length} fields are here.`);
@@ -61,7 +61,7 @@ async function findOutliersIn(question: OutliersQuestion, asking: Asking): Promi
       toNano: question.range.to.toString(),
     },
     fields: fields.slice(0, FIELD_COUNT_MAX),
-    scans: [...sample.scans, columns.scan, ...parts.map(({ scan }) => scan)],
+    scans: [...sample.scans, ...parts.map(({ scan }) => scan)],
     partialReasons: reasons,
   };
 }
