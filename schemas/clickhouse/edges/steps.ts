@@ -7,9 +7,9 @@
  *
  * So a pair of spans is counted in the step in which the later of them is, however late and in whatever order the two arrived, and nothing is
  * counted anew. Steps of one store follow each other: two at once would miss what a span of the one and a span of the other say together. Each
- * stores its counts, its number and how far it came as one part, and asserts the number of the last one; so a crash leaves the whole step or
- * nothing, and of several builders one takes it. On a cluster the spans of a trace lie on several shards, which do not see each other: there
- * edges are not counted, and questions join the raw spans.
+ * stores its counts and how far it came as one part, its number in every row, and asserts the number of the last one; so a crash leaves the whole
+ * step or nothing, of several builders one takes it, and a question sees which rows have changed since another. On a cluster the spans of a
+ * trace lie on several shards, which do not see each other: there edges are not counted, and questions join the raw spans.
  */
 import type { SpanDatabase } from "../database.ts";
 import { ONE_PART } from "../insert-spans.ts";
