@@ -6,7 +6,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { CLICKHOUSE_CODE, clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
-import { planEdgeStep, takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
+import { CountedSenders } from "@callchain/schemas/clickhouse/edges/counted-senders.ts";
+import { EdgeStepPlanner } from "@callchain/schemas/clickhouse/edges/plan-step.ts";
+import { takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import { ROLLUPS, listUncounted, planStep, takeStep, type Rollup } from "@callchain/schemas/clickhouse/rollups.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
@@ -110,16 +112,18 @@ async function countAll(database: SpanDatabase, rollup: Rollup, { prefix, signal
 /** Rounds that count the edges of what has arrived; spans that arrive meanwhile are left to the next round. */
 function openEdgeRounds(database: SpanDatabase, { prefix, signal, onStep }: Counting): () => Promise<void> {
   const pace = new EdgePace(performance.now());
+  const planner = new EdgeStepPlanner(database);
+  const senders = new CountedSenders();
   return async () => {
     while (!signal.aborted) {
       const startedMs = performance.now();
-      const step = await planEdgeStep(database, STEP_SPAN_COUNT_MAX, signal);
+      const step = await planner.plan(STEP_SPAN_COUNT_MAX, signal);
       if (!pace.mayStep(step?.uncountedCount ?? 0, startedMs)) {
         await pause((performance.now() - startedMs) * LOOK_REST, signal);
         return;
       }
       if (step === null) return;
-      if (!(await isTakenHere(takeEdgeStep(database, step, `${prefix}-edges`, signal)))) return;
+      if (!(await isTakenHere(takeEdgeStep(database, step, `${prefix}-edges`, signal, senders)))) return;
       onStep();
       const tookMs = performance.now() - startedMs;
       pace.stepped(step.spanCount, performance.now(), tookMs);

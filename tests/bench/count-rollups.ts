@@ -1,7 +1,7 @@
 /** The builder of rollups beside a benchmark's store. */
 import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
-import { planEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
+import { planEdgeStep } from "@callchain/schemas/clickhouse/edges/plan-step.ts";
 import { ROLLUPS, listUncounted } from "@callchain/schemas/clickhouse/rollups.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";

@@ -5,7 +5,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { DependenciesAnswer, type DependencyGraph } from "@callchain/schemas/api/catalog.ts";
 import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
-import { planEdgeStep, takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
+import { CountedSenders } from "@callchain/schemas/clickhouse/edges/counted-senders.ts";
+import { EdgeStepPlanner, planEdgeStep } from "@callchain/schemas/clickhouse/edges/plan-step.ts";
+import { planScope } from "@callchain/schemas/clickhouse/edges/plan.ts";
+import { readEdgeSpans } from "@callchain/schemas/clickhouse/edges/read-spans.ts";
+import { takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
+import { positionsBefore, positionsFrom, type LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
 import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import * as fc from "fast-check";
@@ -37,16 +42,20 @@ function takeDay(): bigint {
 }
 
 const nextOffsets = new Map<number, number>();
-async function store(partition: number, spans: readonly SpanSeed[]): Promise<void> {
+async function store(partition: number, spans: readonly SpanSeed[], day?: string): Promise<void> {
   const offset = nextOffsets.get(partition) ?? 0;
-  await insertSpans(stack.writer, spans, { partition, offset });
+  await insertSpans(stack.writer, spans, { partition, offset, ...(day === undefined ? {} : { day }) });
   nextOffsets.set(partition, offset + 1);
 }
 
+/** Undefined: each step is taken by another builder. */
+let builder: { readonly planner: EdgeStepPlanner; readonly senders: CountedSenders } | undefined;
+const openBuilder = (): typeof builder => ({ planner: new EdgeStepPlanner(stack.writer), senders: new CountedSenders() });
+
 async function countStep(spanCountMax = 1_000_000): Promise<boolean> {
-  const step = await planEdgeStep(stack.writer, spanCountMax);
+  const step = await (builder?.planner ?? new EdgeStepPlanner(stack.writer)).plan(spanCountMax);
   if (step === null) return false;
-  await takeEdgeStep(stack.writer, step, "test-edges");
+  await takeEdgeStep(stack.writer, step, "test-edges", undefined, builder?.senders);
   return true;
 }
 
@@ -154,12 +163,14 @@ describe("the service graph from rollups", () => {
       fc.asyncProperty(
         spans,
         fc.boolean(),
+        fc.boolean(),
         fc.array(piece, { minLength: 1, maxLength: 7 }),
         fc.array(fc.nat({ max: 1000 }), { minLength: 120, maxLength: 120 }),
         bound,
         bound,
-        async (drawn, isBrisk, pieces, order, a, b) => {
+        async (drawn, isBrisk, isOneBuilder, pieces, order, a, b) => {
           const t = takeDay();
+          builder = isOneBuilder ? openBuilder() : undefined;
           // Without long spans a trace's relatives are looked for by their starts alone.
           const sent = buildSpans(
             isBrisk ? drawn.map((span) => ({ ...span, durationSeconds: span.durationSeconds % 30 })) : drawn,
@@ -240,6 +251,14 @@ describe("the service graph from rollups", () => {
   });
 });
 
+/** How far each log partition is counted. */
+async function readMarks(): Promise<LogEnds> {
+  const { rows } = await stack.writer.query<{ partition: number; next: string }>(
+    "SELECT log_partition AS partition, max(log_next) AS next FROM edge_rollups WHERE tier = 0 GROUP BY partition",
+  );
+  return new Map(rows.map(({ partition, next }) => [partition, BigInt(next)]));
+}
+
 /** Everything that is counted. */
 async function askCounts(): Promise<unknown> {
   const { rows } = await stack.writer.query(
@@ -314,6 +333,46 @@ describe("counting edges", () => {
     await assertCountedOnce();
   });
 
+  it("finds the senders of many messages that waited, whoever looks; and says where it did not look", async () => {
+    await countEverything();
+    const t = takeDay();
+    builder = openBuilder();
+    const messages = Array.from({ length: 150 }, (_, at) => ({ trace: `s${at} ${t / DAY}`, id: String(at) }));
+    const text = { "messaging.destination.name": "slow" };
+    await store(
+      0,
+      messages.map((message) => ({ ...message, service: "a", kind: "producer", startNano: t, text })),
+    );
+    await countStep();
+    const counted = await readMarks();
+    await store(
+      0,
+      messages.map(({ trace, id }) => ({
+        ...{ trace: `+${trace}`, id, service: "b", kind: "consumer", startNano: t + 30n * MINUTE },
+        links: [{ trace, id }],
+      })),
+    );
+    const subject = {
+      fresh: positionsFrom(counted),
+      context: positionsBefore(counted),
+      isContextCounted: true,
+      facts: "1",
+    };
+    const { scope } = await planScope(stack.writer, subject, {});
+    assert.ok(scope !== null);
+    const all = await readEdgeSpans(stack.writer, scope, {});
+    const some = await readEdgeSpans(stack.writer, scope, {}, { searchedSpanCountMax: 0 });
+    assert.deepEqual([all.isWhole, all.spans.count, some.isWhole, some.spans.count], [true, 300, false, 150]);
+    const received = async (): Promise<unknown> => {
+      const { edges } = await askGraph(t, t + HOUR);
+      return edges.filter(({ callee }) => callee.includes("b")).map(({ callCount }) => callCount);
+    };
+    assert.deepEqual(await received(), [150], "joined by a question");
+    await countStep();
+    assert.deepEqual(await received(), [150], "counted by a builder that remembers");
+    await assertCountedOnce();
+  });
+
   it("takes the spans of one day of arrival, of all partitions, and of a backlog a part", async () => {
     await countEverything();
     const t = takeDay();
@@ -322,5 +381,32 @@ describe("counting edges", () => {
     assert.deepEqual([step?.day, step?.to.size], ["2026-01-01", 2]);
     const part = await planEdgeStep(stack.writer, 40);
     assert.ok(part !== null && part.spanCount <= 40 && part.uncountedCount > 100);
+  });
+
+  it("plans the same steps from what it remembers as from looking anew, over midnight and after the table was emptied", async () => {
+    await countEverything();
+    const t = takeDay();
+    const planner = new EdgeStepPlanner(stack.writer);
+    const steps: string[] = [];
+    const takeStep = async (): Promise<boolean> => {
+      const step = await planner.plan(25);
+      const anew = await planEdgeStep(stack.writer, 25);
+      assert.deepEqual([step?.after, step?.day, step?.from, step?.to], [anew?.after, anew?.day, anew?.from, anew?.to]);
+      if (step === null) return false;
+      steps.push(step.day);
+      await takeEdgeStep(stack.writer, step, "test-edges");
+      return true;
+    };
+    const batches = drawBatches(t, 6, 12).map((spans) => spans.slice(0, 10));
+    for (const [at, spans] of batches.entries()) {
+      await store(at % 2, spans, at < 6 ? "2026-01-01" : "2026-01-02");
+      if (at % 3 === 2) await takeStep();
+    }
+    while (await takeStep()) continue;
+    assert.deepEqual([...new Set(steps)], ["2026-01-01", "2026-01-02"]);
+    assert.deepEqual(steps, steps.toSorted());
+    await stack.writer.command("TRUNCATE TABLE edge_rollups");
+    assert.ok(await takeStep());
+    await assertCountedOnce();
   });
 });

@@ -66,21 +66,28 @@ const STRUCTURE = `trace_hex String, span_hex String, parent_hex String, start_n
   kind UInt8, status UInt8, flags UInt32, resource String, attr_word Map(String, String), attr_string Map(String, String), attr_int Map(String, Int64),
   link_trace_hex Array(String), link_span_hex Array(String)`;
 
+export interface StoredAt {
+  readonly partition: number;
+  readonly offset: number;
+  /** Of arrival. */
+  readonly day?: string;
+}
+
 /** Stores the spans through a writing database, all in one block, as if they came in one record of the log. */
 export async function insertSpans(
   writer: SpanDatabase,
   seeds: readonly SpanSeed[],
-  at: { readonly partition: number; readonly offset: number } = { partition: 0, offset: 0 },
+  { partition, offset, day = "2026-01-01" }: StoredAt = { partition: 0, offset: 0 },
 ): Promise<void> {
   await writer.insert(
     `INSERT INTO spans (ingest_day, log_partition, log_offset, trace_id, span_id, parent_span_id, start, duration_nano, service, name, kind, status, flags, resource, scope,
        attr_word, attr_string, attr_int, link_trace_id, link_span_id)
-     SELECT toDate('2026-01-01'), {partition:UInt32}, {offset:UInt64}, toFixedString(unhex(trace_hex), 16), toFixedString(unhex(span_hex), 8), toFixedString(unhex(parent_hex), 8),
+     SELECT {day:Date}, {partition:UInt32}, {offset:UInt64}, toFixedString(unhex(trace_hex), 16), toFixedString(unhex(span_hex), 8), toFixedString(unhex(parent_hex), 8),
        fromUnixTimestamp64Nano(start_nano), duration_nano, service, name, kind, status, flags, resource, '{}',
        CAST(attr_word, 'Map(LowCardinality(String), LowCardinality(String))'), CAST(attr_string, 'Map(LowCardinality(String), String)'), CAST(attr_int, 'Map(LowCardinality(String), Int64)'),
        arrayMap(id -> toFixedString(unhex(id), 16), link_trace_hex), arrayMap(id -> toFixedString(unhex(id), 8), link_span_hex)
      FROM input('${STRUCTURE.replaceAll(/\s+/g, " ")}') FORMAT JSONEachRow`,
     [Buffer.from(seeds.map((seed) => JSON.stringify(buildRow(seed))).join("\n"))],
-    { params: at },
+    { params: { partition, offset, day } },
   );
 }

@@ -98,6 +98,7 @@ async function readEdges(range: TimeRange, asking: Asking, { scans, reasons }: A
       return;
     }
     if (counted.every > 1) reasons.push(scaledUp(counted));
+    if (!counted.isWhole) reasons.push(notSearched(counted));
     table.addCounts(counted.counts, counted.every);
   };
   const plan = planMinutes(range, EDGE_TIERS);
@@ -126,6 +127,10 @@ async function readEdges(range: TimeRange, asking: Asking, { scans, reasons }: A
   scans.push(scan);
   rest.forEach(add);
   return table;
+}
+
+function notSearched({ spanCount }: Counted): string {
+  return `Of ${spanCount} spans that are not in the rollups yet, messages that had waited for minutes are left out: there are too many to look for.`;
 }
 
 function scaledUp({ every, spanCount }: Counted): string {

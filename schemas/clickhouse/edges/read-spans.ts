@@ -6,7 +6,9 @@ import { joinArrays, joinFixed, joinTexts } from "../native/join-columns.ts";
 import { readBlocks } from "../native/read-blocks.ts";
 import { readInt64 } from "../native/read-int64.ts";
 import type { NativeBlock } from "../native/read-native.ts";
+import { positionsBefore, type LogEnds } from "../log-positions.ts";
 import { findMissingSenders, type EdgeSpans } from "./count-edges.ts";
+import type { CountedSenders } from "./counted-senders.ts";
 import { PEER_TEXT_SQL } from "./peers.ts";
 import { HAS_PARENT, PARENT, SELF, subtractStretches, startsIn, touchedTraces, type EdgeScope, type Stretch } from "./scope.ts";
 
@@ -59,29 +61,52 @@ const WRITTEN_ID_COUNT_MAX = 5_000;
 /** Of so many spans the bloom filters of trace ids are asked, a quarter of the time of looking at everything; of 250 they take as long as that. */
 const FILTERED_COUNT_MAX = 100;
 
-/** Of the context the senders that are missing, by their ids and their trace ids in hex. `sources` are those of the context. */
-function sendingSource(
-  { fresh, context }: EdgeScope,
-  missing: ReadonlyMap<bigint, string>,
-  stretches: readonly Stretch[],
-  sources: readonly string[],
-): string | null {
-  if (context === null || missing.size === 0 || stretches.length === 0) return null;
+interface SenderSearch {
+  /** By their ids: their trace ids in hex. */
+  readonly wanted: ReadonlyMap<bigint, string>;
+  readonly stretches: readonly Stretch[];
+  /** Condition on where they were counted. */
+  readonly context: string;
+}
+
+/** Of the context the senders that are wanted. `sources` are those of the context. */
+function sendingSource({ wanted, stretches, context }: SenderSearch, fresh: string, sources: readonly string[]): string | null {
+  if (wanted.size === 0 || stretches.length === 0) return null;
   const again = [fresh, ...sources]
     .map((source) => `SELECT arrayJoin(${ABOVE_IDS}) FROM spans PREWHERE ${source} AND ${MAY_RECEIVE}`)
     .join(" UNION ALL ");
-  const ids = missing.size <= WRITTEN_ID_COUNT_MAX ? [...missing.keys()].join(", ") : again;
+  const ids = wanted.size <= WRITTEN_ID_COUNT_MAX ? [...wanted.keys()].join(", ") : again;
   const isInTrace =
-    missing.size <= FILTERED_COUNT_MAX ? ` AND trace_id IN (${[...new Set(missing.values())].map(traceIdSql).join(", ")})` : "";
+    wanted.size <= FILTERED_COUNT_MAX ? ` AND trace_id IN (${[...new Set(wanted.values())].map(traceIdSql).join(", ")})` : "";
   return `kind = 4${isInTrace} AND ${SELF} IN (${ids}) AND ${startsIn(stretches)} AND ${context}`;
 }
 
 export interface ReadEdgeSpans {
   readonly spans: EdgeSpans;
   readonly scans: readonly ScanFigures[];
+  /** False: senders are missing that were not looked for everywhere. */
+  readonly isWhole: boolean;
 }
 
-export async function readEdgeSpans(database: SpanDatabase, scope: EdgeScope, options: QueryOptions): Promise<ReadEdgeSpans> {
+/** What whoever reads knows of the senders that were counted. */
+export interface KnownSenders {
+  readonly senders: CountedSenders;
+  /** Of whatever was counted at these positions and behind. */
+  readonly from: LogEnds;
+}
+
+export interface SenderReading {
+  readonly known?: KnownSenders | null;
+  /** Among more spans than these, many senders are not looked for. */
+  readonly searchedSpanCountMax?: number;
+}
+
+export async function readEdgeSpans(
+  database: SpanDatabase,
+  scope: EdgeScope,
+  options: QueryOptions,
+  { known = null, searchedSpanCountMax = Infinity }: SenderReading = {},
+): Promise<ReadEdgeSpans> {
   const scans: ScanFigures[] = [];
   const read = async (selects: readonly string[]): Promise<readonly NativeBlock[]> => {
     const settings = { ...options.settings, optimize_read_in_order: 0, use_index_for_in_with_subqueries_max_values: 200 };
@@ -89,7 +114,12 @@ export async function readEdgeSpans(database: SpanDatabase, scope: EdgeScope, op
     scans.push(scan);
     return blocks;
   };
-  const { facts, isContextCounted, fresh, near, senders } = scope;
+  const countIn = async (stretches: readonly Stretch[]): Promise<number> => {
+    if (searchedSpanCountMax === Infinity || stretches.length === 0) return 0;
+    const { rows } = await database.query<{ n: string }>(`SELECT count() AS n FROM spans WHERE ${startsIn(stretches)}`, options);
+    return Number(rows[0]?.n ?? 0);
+  };
+  const { facts, isContextCounted, fresh, context } = scope;
   const readOld = async (sources: readonly string[]): Promise<readonly NativeBlock[]> => {
     const selects = sources.flatMap((source) => selectSpans(!isContextCounted, facts, source, false));
     return selects.length === 0 ? [] : await read(selects);
@@ -97,21 +127,42 @@ export async function readEdgeSpans(database: SpanDatabase, scope: EdgeScope, op
   const sources = contextSources(scope);
   const [old, newest] = await Promise.all([readOld(sources), read(selectSpans(true, facts, fresh, true))]);
   const spans = joinBlocks([...old, ...newest]);
-  if (scope.context === null || senders.length === 0) return { spans, scans };
+  if (context === null || scope.senders.length === 0) return { spans, scans, isWhole: true };
   const missing = findMissingSenders(spans);
   const sending: NativeBlock[] = [];
-  const readSenders = async (stretches: readonly Stretch[]): Promise<void> => {
-    const source = sendingSource(scope, missing, stretches, sources);
+  let isWhole = true;
+  for (const search of senderSearches(missing, scope, context, known)) {
+    if (search.wanted.size > FILTERED_COUNT_MAX && (await countIn(search.stretches)) > searchedSpanCountMax) {
+      isWhole = false;
+      continue;
+    }
+    const source = sendingSource(search, fresh, sources);
     for (const block of source === null ? [] : await readOld([source])) {
       sending.push(block);
       for (const id of new BigUint64Array(joinFixed([block], "id", 8, block.rowCount))) missing.delete(id);
     }
-  };
+  }
+  return { spans: sending.length === 0 ? spans : joinBlocks([...old, ...sending, ...newest]), scans, isWhole };
+}
+
+/** Where to look for those that are missing, one place after the other; who is found leaves `missing` in between. */
+function senderSearches(
+  missing: ReadonlyMap<bigint, string>,
+  { senders, near }: EdgeScope,
+  context: string,
+  known: KnownSenders | null,
+): SenderSearch[] {
+  if (known !== null) {
+    const { ids, stretches } = known.senders.locate(missing.keys(), senders);
+    const located = new Map([...missing].filter(([id]) => ids.has(id)));
+    return [
+      { wanted: located, stretches, context },
+      { wanted: missing, stretches: senders, context: positionsBefore(known.from) },
+    ];
+  }
   // Many were most likely sent shortly before they were received; then the rest of the hour is looked through for the others only.
   const first = missing.size > FILTERED_COUNT_MAX ? near : [];
-  await readSenders(first);
-  await readSenders(subtractStretches(senders, first));
-  return { spans: sending.length === 0 ? spans : joinBlocks([...old, ...sending, ...newest]), scans };
+  return [first, subtractStretches(senders, first)].map((stretches) => ({ wanted: missing, stretches, context }));
 }
 
 function joinBlocks(blocks: readonly NativeBlock[]): EdgeSpans {

@@ -13,75 +13,27 @@
  */
 import type { SpanDatabase } from "../database.ts";
 import { ONE_PART } from "../insert-spans.ts";
-import { positionsBefore, positionsBetween, positionsFrom, type LogEnds } from "../log-positions.ts";
+import { positionsBefore, positionsBetween } from "../log-positions.ts";
 import { countEdges } from "./count-edges.ts";
+import { CountedSenders } from "./counted-senders.ts";
 import type { EdgeCounts } from "./edge-series.ts";
 import { planScope } from "./plan.ts";
+import { STEP_SETTINGS, type EdgeStep } from "./plan-step.ts";
 import { readEdgeSpans } from "./read-spans.ts";
-
-export interface EdgeStep {
-  /** Of the step before; 0: there is none. */
-  readonly after: bigint;
-  /** The day of arrival of its spans; with them the rows expire. */
-  readonly day: string;
-  readonly from: LogEnds;
-  /** Only partitions that the step moves. */
-  readonly to: LogEnds;
-  /** About so many. */
-  readonly spanCount: number;
-  /** Spans that no step has counted, with these. */
-  readonly uncountedCount: number;
-}
-
-const SETTINGS = { select_sequential_consistency: 1, optimize_use_projections: 1 };
-
-interface PieceRow {
-  readonly partition: number;
-  readonly day: string;
-  readonly spans: string;
-  readonly first: string;
-  readonly end: string;
-}
-
-/** The next step, of about `spanCountMax` spans that arrived on one day; null where all are counted. */
-export async function planEdgeStep(database: SpanDatabase, spanCountMax: number, signal?: AbortSignal): Promise<EdgeStep | null> {
-  const options = { settings: SETTINGS, ...(signal === undefined ? {} : { signal }) };
-  const marks = await database.query<{ partition: number; next: string; step: string }>(
-    "SELECT log_partition AS partition, max(log_next) AS next, max(step) AS step FROM edge_rollups WHERE tier = 0 GROUP BY partition",
-    options,
-  );
-  const from = new Map(marks.rows.map(({ partition, next }) => [partition, BigInt(next)]));
-  const after = marks.rows.reduce((last, { step }) => (BigInt(step) > last ? BigInt(step) : last), 0n);
-  const { rows: pieces } = await database.query<PieceRow>(
-    `SELECT log_partition AS partition, toString(ingest_day) AS day, count() AS spans, min(log_offset) AS first, max(log_offset) + 1 AS end
-     FROM spans WHERE ${positionsFrom(from)} GROUP BY partition, day ORDER BY partition, first`,
-    options,
-  );
-  const [some] = pieces;
-  if (some === undefined) return null;
-  const next = [...Map.groupBy(pieces, ({ partition }) => partition).values()].flatMap(([first, second]) =>
-    first === undefined
-      ? []
-      : [{ ...first, end: second !== undefined && BigInt(second.first) < BigInt(first.end) ? second.first : first.end }],
-  );
-  const day = next.reduce((earliest, piece) => (piece.day < earliest ? piece.day : earliest), some.day);
-  const taken = next.filter((piece) => piece.day === day);
-  const spanCount = taken.reduce((sum, { spans }) => sum + Number(spans), 0);
-  const parts = BigInt(Math.max(1, Math.ceil(spanCount / spanCountMax)));
-  const to = new Map(
-    taken.map(({ partition, first, end }) => [partition, BigInt(first) + (BigInt(end) - BigInt(first) + parts - 1n) / parts]),
-  );
-  const uncountedCount = pieces.reduce((sum, { spans }) => sum + Number(spans), 0);
-  return { after, day, from, to, spanCount: Math.ceil(spanCount / Number(parts)), uncountedCount };
-}
 
 /**
  * Takes the step. On rejection it was taken or not: the next plan tells. Error 395 says that another step was taken since, 216 that one is
- * being taken.
+ * being taken. Who takes several gives the same `senders` to each.
  */
-export async function takeEdgeStep(database: SpanDatabase, step: EdgeStep, queryId: string, signal?: AbortSignal): Promise<void> {
+export async function takeEdgeStep(
+  database: SpanDatabase,
+  step: EdgeStep,
+  queryId: string,
+  signal?: AbortSignal,
+  senders = new CountedSenders(),
+): Promise<void> {
   const aborting = signal === undefined ? {} : { signal };
-  const options = { settings: { ...SETTINGS, max_threads: 1 }, timeoutMs: STEP_TIMEOUT_MS, ...aborting };
+  const options = { settings: { ...STEP_SETTINGS, max_threads: 1 }, timeoutMs: STEP_TIMEOUT_MS, ...aborting };
   const { scope } = await planScope(
     database,
     {
@@ -93,7 +45,12 @@ export async function takeEdgeStep(database: SpanDatabase, step: EdgeStep, query
     options,
   );
   const number = step.after + 1n;
-  const counts = scope === null ? [] : await countEdges((await readEdgeSpans(database, scope, options)).spans);
+  const from = senders.knownFrom(step.after);
+  const spans =
+    scope === null
+      ? null
+      : (await readEdgeSpans(database, scope, options, { known: from === null ? null : { senders, from } })).spans;
+  const counts = spans === null ? [] : await countEdges(spans);
   await database.insert(INSERT_COUNTS, encodeRows([...buildMarks(step, number), ...buildRows(counts, number)]), {
     params: { day: step.day, after: step.after.toString() },
     settings: { ...ONE_PART, input_format_parallel_parsing: 0 },
@@ -101,6 +58,7 @@ export async function takeEdgeStep(database: SpanDatabase, step: EdgeStep, query
     queryId,
     ...aborting,
   });
+  if (spans !== null) senders.add(step, spans);
 }
 
 /** Minutes that a row of `edge_rollups` is of. The longest: a histogram of eight hours is little larger than one of an hour. */
