@@ -52,6 +52,8 @@ const SPANS_PER_TRACE: Readonly<Record<TraceSort, number>> = { newest: 20, slowe
  * they turn out to be many of few traces, for more.
  */
 const SPANS_PER_TRACE_AT_FIRST = 2;
+/** Slowest first, where a few traces hold the slowest spans: so many times more, hardly dearer, before every span is looked at. */
+const SLOWEST_AGAIN = 10;
 /** Newest first by attributes: each span of a rare value is a granule of attributes to unpack, so hardly more than the traces wanted. */
 const SPANS_TO_SPARE = 2;
 
@@ -60,9 +62,9 @@ const FIRST_LOOK_PART = 16;
 const EVERYWHERE_AT_ONCE = { optimize_read_in_order: 0 };
 
 const KEY_SQL: Readonly<Record<TraceSort, string>> = { newest: "start", slowest: "duration_nano" };
-const KEY_PLACEHOLDER: Readonly<Record<TraceSort, string>> = {
-  newest: "fromUnixTimestamp64Nano({afterKey:Int64})",
-  slowest: "{afterKey:UInt64}",
+const KEY_PLACEHOLDER: Readonly<Record<TraceSort, (name: string) => string>> = {
+  newest: instantSql,
+  slowest: (name) => `{${name}:UInt64}`,
 };
 /** As a number, for the answer. */
 const KEY_NUMBER: Readonly<Record<TraceSort, string>> = { newest: "toUnixTimestamp64Nano(start)", slowest: "duration_nano" };
@@ -185,6 +187,14 @@ async function findKeysIn(
   let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", keys: new Set(), untilNano: question.range.to };
   const bringsSpans = !isTold && question.sort === "newest";
   const columns = bringsSpans ? `, ${SPAN_KEY_SQL}` : "";
+  const withTied = async (rows: readonly FoundRow[], boundary: string): Promise<TraceKey[]> => {
+    const at = `${KEY_SQL[question.sort]} = ${KEY_PLACEHOLDER[question.sort]("boundary")}`;
+    const tied = await ask(`${select} AND ${at} ORDER BY trace_id DESC LIMIT 1 BY trace_id LIMIT ${wanted}`, {
+      ...params,
+      boundary,
+    });
+    return rankKeys([...rows.filter(({ key }) => key !== boundary), ...tied]).slice(0, wanted);
+  };
   let settings = {};
   for (const { spanCountMax, from } of chooseLooks(question, wanted)) {
     // What the conditions ask of other spans still holds in the whole range.
@@ -200,6 +210,7 @@ async function findKeysIn(
     }
     const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
     if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
+    if (last !== undefined && rankKeys(spans).length >= wanted) return { keys: await withTied(spans, last), matching, scans };
     // Reading in order is the work of one thread: worth it only where it stops before the middle.
     if (isPart && spans.length * (FIRST_LOOK_PART / 2) < spanCountMax) settings = EVERYWHERE_AT_ONCE;
   }
@@ -209,13 +220,7 @@ async function findKeysIn(
   if (boundary === undefined || traces[wanted]?.key !== boundary) {
     return { keys: rankKeys(traces).slice(0, wanted), matching, scans };
   }
-  const at = `${KEY_NUMBER[question.sort]} = {boundary:UInt64}`;
-  const tied = await ask(`${select} AND ${at} ORDER BY trace_id DESC LIMIT 1 BY trace_id LIMIT ${wanted}`, {
-    ...params,
-    boundary,
-  });
-  const above = traces.filter(({ key }) => key !== boundary);
-  return { keys: rankKeys([...above, ...tied]).slice(0, wanted), matching, scans };
+  return { keys: await withTied(traces, boundary), matching, scans };
 }
 
 interface Look {
@@ -227,7 +232,8 @@ interface Look {
 /** How many spans to ask for, in turn. */
 function chooseLooks({ sort, query, range }: SpanQuestion, wanted: number): Look[] {
   const most = { spanCountMax: wanted * SPANS_PER_TRACE[sort], from: range.from };
-  if (sort === "slowest" || isBroad(query)) return [most];
+  if (sort === "slowest") return [most, { ...most, spanCountMax: most.spanCountMax * SLOWEST_AGAIN }];
+  if (isBroad(query)) return [most];
   if (readsCoreColumns(query)) return [{ ...most, spanCountMax: wanted * SPANS_PER_TRACE_AT_FIRST }, most];
   const few = wanted + SPANS_TO_SPARE;
   if (asksForAttributeValue(query)) return [{ ...most, spanCountMax: few }, most];
@@ -266,9 +272,10 @@ function selectKeys({ sort, after }: SpanQuestion, { where }: CompiledQuery, col
   const key = KEY_SQL[sort];
   const select = `SELECT lower(hex(trace_id)) AS id, ${KEY_NUMBER[sort]} AS key${columns} FROM spans WHERE ${IN_RANGE} AND ${where}`;
   if (after === null) return select;
-  const cursor = `(${KEY_PLACEHOLDER[sort]}, toFixedString(unhex({afterId:String}), 16))`;
-  const shown = `SELECT trace_id FROM spans WHERE ${IN_RANGE} AND ${where} AND ${key} >= ${KEY_PLACEHOLDER[sort]} AND (${key}, trace_id) >= ${cursor}`;
-  return `${select} AND ${key} <= ${KEY_PLACEHOLDER[sort]} AND (${key}, trace_id) < ${cursor} AND trace_id NOT IN (${shown})`;
+  const afterKey = KEY_PLACEHOLDER[sort]("afterKey");
+  const cursor = `(${afterKey}, toFixedString(unhex({afterId:String}), 16))`;
+  const shown = `SELECT trace_id FROM spans WHERE ${IN_RANGE} AND ${where} AND ${key} >= ${afterKey} AND (${key}, trace_id) >= ${cursor}`;
+  return `${select} AND ${key} <= ${afterKey} AND (${key}, trace_id) < ${cursor} AND trace_id NOT IN (${shown})`;
 }
 
 function bindAll({ range, after }: SpanQuestion, { params }: CompiledQuery): Record<string, unknown> {
