@@ -12,7 +12,9 @@ const heatmapRoute = defineRoute({
   params: {
     ...chosenSpanFilters,
     ...timeRange,
-    step: queryParam.duration("Width of a column; fallback: a round one that gives at most 120 columns"),
+    step: queryParam.duration(
+      "Width of a column; fallback: a round one that gives at most 120 columns, whole minutes where there are millions of spans",
+    ),
   },
   answer: HeatmapAnswer,
   handle: async ({ from, to, step, ...filters }, context) => {

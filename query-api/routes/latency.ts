@@ -20,7 +20,9 @@ export const latencyRoute = defineRoute({
   params: {
     ...chosenSpanFilters,
     ...timeRange,
-    step: queryParam.duration("Length of a step; fallback: a round one that gives at most 120 points"),
+    step: queryParam.duration(
+      "Length of a step; fallback: a round one that gives at most 120 points, whole minutes where there are millions of spans",
+    ),
     by: queryParam.parsed("Field to group by", GROUP_FIELD_ACCEPTED, (text) => {
       if (text === "") return null;
       const field = parseGroupField(text);

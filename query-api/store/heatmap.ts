@@ -3,15 +3,16 @@ import type { ExemplarsAnswer, HeatmapAnswer, HeatmapCell } from "@callchain/sch
 import { durationBucketLowerNano } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 import { SPAN_KINDS, STATUS_CODES } from "@callchain/schemas/span/span.ts";
 import { formatQuery, type Query } from "../search/query.ts";
+import { chooseStep } from "./choose-step.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { countBuckets, type BucketRow } from "./count-spans.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { chooseStepNano, countPoints } from "./steps.ts";
+import { countPoints } from "./steps.ts";
 
 export interface HeatmapQuestion {
   readonly range: TimeRange;
   readonly query: Query;
-  /** null: a round length that gives at most 120 columns. */
+  /** null: chooseStep's. */
   readonly stepNano: bigint | null;
 }
 
@@ -22,8 +23,10 @@ const ROW_COARSER = 3;
 export async function getHeatmap(question: HeatmapQuestion, asking: Asking): Promise<HeatmapAnswer> {
   const startedMs = performance.now();
   const { range, query } = question;
-  const stepNano = question.stepNano ?? chooseStepNano(range);
-  const selection = { range, stepNano, query, by: null, isEntry: false, groups: null };
+  const selected = { range, query, by: null, isEntry: false, groups: null };
+  const step = question.stepNano === null ? await chooseStep(selected, asking) : { stepNano: question.stepNano, scans: [] };
+  const { stepNano } = step;
+  const selection = { ...selected, stepNano };
   const { found, scans } = await countBuckets(selection, ROW_COARSER, asking);
   const firstPoint = range.from / stepNano;
   return {
@@ -35,7 +38,7 @@ export async function getHeatmap(question: HeatmapQuestion, asking: Asking): Pro
     ),
     ...buildCells(found, firstPoint),
     query: formatQuery(query),
-    scan: buildScan(scans, startedMs),
+    scan: buildScan([...step.scans, ...scans], startedMs),
   };
 }
 

@@ -2,15 +2,16 @@
 import type { LatencyAnswer, LatencyGroup } from "@callchain/schemas/api/catalog.ts";
 import type { z } from "zod";
 import { formatQuery, type GroupField, type Query } from "../search/query.ts";
+import { chooseStep } from "./choose-step.ts";
 import { countCalls, countDurations } from "./count-spans.ts";
 import { buildScan, type Asking, type TimeRange } from "./range.ts";
 import { SpanFigures, type PointFigures } from "./span-figures.ts";
-import { chooseStepNano, countPoints } from "./steps.ts";
+import { countPoints } from "./steps.ts";
 
 export interface LatencyQuestion {
   readonly range: TimeRange;
   readonly query: Query;
-  /** null: steps of a round length, 60 to 120 of them where the range allows. */
+  /** null: chooseStep's. */
   readonly stepNano: bigint | null;
   /** Above 0, below 100. */
   readonly percentiles: readonly number[];
@@ -25,8 +26,9 @@ export interface LatencyQuestion {
 export async function getLatency(question: LatencyQuestion, asking: Asking): Promise<LatencyAnswer> {
   const startedMs = performance.now();
   const { range, by, percentiles, query, groupCountMax } = question;
-  const stepNano = question.stepNano ?? chooseStepNano(range);
   const selection = { range, query, by: by?.field ?? null, isEntry: false, groups: null };
+  const step = question.stepNano === null ? await chooseStep(selection, asking) : { stepNano: question.stepNano, scans: [] };
+  const { stepNano } = step;
   const sizes = by === null ? null : await countCalls({ ...selection, stepNano: null }, groupCountMax + 1, asking);
   const largest = sizes?.found.toSorted((a, b) => b.figures.count - a.figures.count || compareGroups(a.by, b.by)) ?? [];
   const shown = sizes === null ? [null] : largest.slice(0, groupCountMax).map((group) => group.by);
@@ -41,7 +43,7 @@ export async function getLatency(question: LatencyQuestion, asking: Asking): Pro
     query: formatQuery(query),
     groups: buildGroups(question, stepNano, shown, counted.found),
     scan: buildScan(
-      [...(sizes?.scans ?? []), ...counted.scans],
+      [...step.scans, ...(sizes?.scans ?? []), ...counted.scans],
       startedMs,
       isCut ? [`The ${groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`] : [],
     ),

@@ -6,10 +6,12 @@ import { Failure } from "@callchain/schemas/span/errors.ts";
 import { SPAN_KINDS } from "@callchain/schemas/span/span.ts";
 import { NANO_PER_SECOND, unixNano } from "@callchain/schemas/span/time.ts";
 import { attribute, compare, type GroupField, type Query } from "../search/query.ts";
-import { countCalls, countEntries, type EntryFigures } from "./count-spans.ts";
+import { inMinutes } from "./choose-step.ts";
+import { countCalls, countEntries, type Counted, type EntryFigures } from "./count-spans.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
-import { SpanFigures } from "./span-figures.ts";
+import type { Selection } from "./selection.ts";
+import { SpanFigures, type PointFigures } from "./span-figures.ts";
 import { countPoints } from "./steps.ts";
 
 const MINUTE_NANO = 60n * NANO_PER_SECOND;
@@ -76,11 +78,10 @@ function sparklineStepNano({ from, to }: TimeRange): bigint {
  */
 export async function listServices(range: TimeRange, asking: Asking): Promise<ServicesAnswer> {
   const startedMs = performance.now();
-  const stepNano = sparklineStepNano(range);
-  const selection = { range, stepNano, query: EVERYTHING, by: BY_SERVICE, isEntry: true, groups: null };
-  const [{ current, previous, scans }, lines] = await Promise.all([
+  const selection = { range, query: EVERYTHING, by: BY_SERVICE, isEntry: true, groups: null };
+  const [{ current, previous, scans }, { stepNano, lines }] = await Promise.all([
     readServices(range, EVERYTHING, asking),
-    countCalls(selection, SERVICE_COUNT_MAX + 1, asking),
+    readSparklines(selection, asking),
   ]);
   const first = range.from / stepNano;
   const pointCount = countPoints(range, stepNano);
@@ -113,6 +114,15 @@ export async function listServices(range: TimeRange, asking: Asking): Promise<Se
         : [],
     ),
   };
+}
+
+async function readSparklines(
+  selection: Omit<Selection, "stepNano">,
+  asking: Asking,
+): Promise<{ stepNano: bigint; lines: Counted<PointFigures> }> {
+  const { stepNano, scans } = await inMinutes(sparklineStepNano(selection.range), selection, asking);
+  const lines = await countCalls({ ...selection, stepNano }, SERVICE_COUNT_MAX + 1, asking);
+  return { stepNano, lines: { found: lines.found, scans: [...scans, ...lines.scans] } };
 }
 
 interface SpanNameRow {
