@@ -9,7 +9,7 @@ import { joinFixed } from "@callchain/schemas/clickhouse/native/join-columns.ts"
 import type { ReadBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
 import type { Asking } from "./range.ts";
 
-type CountTable = "service_rollups" | "edge_rollups" | "resource_rollups";
+type CountTable = "service_rollups" | "edge_rollups" | "resource_counts";
 
 interface FoundEnds {
   readonly ends: LogEnds;

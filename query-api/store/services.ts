@@ -10,6 +10,7 @@ import { inMinutes } from "./choose-step.ts";
 import { countCalls, countEntries, type Counted, type EntryFigures } from "./count-spans.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { IN_RANGE, buildScan, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { locateResourceCounts } from "./resources.ts";
 import type { Selection } from "./selection.ts";
 import { SpanFigures, type PointFigures } from "./span-figures.ts";
 import { countPoints } from "./steps.ts";
@@ -159,7 +160,7 @@ export async function getService(name: string, range: TimeRange, asking: Asking)
     spanNames: names.rows.slice(0, SPAN_NAME_COUNT_MAX).map(buildSpanName),
     versions,
     instances,
-    scan: buildScan([...scans, names.scan, resources.scan], startedMs, reasons),
+    scan: buildScan([...scans, names.scan, ...resources.scans], startedMs, reasons),
   };
 }
 
@@ -195,17 +196,18 @@ function buildSpanName(row: SpanNameRow): ServiceAnswer["spanNames"][number] {
 type ValueCount = { value: string; spanCount: number };
 
 /** Values of resource attributes of one service with their spans, most frequent first; the texts are grouped before they are parsed. */
-async function listResourceValues(keys: readonly string[], service: string, range: TimeRange, { database, signal }: Asking) {
-  const { rows, scan } = await database.query<{ key: string; value: string; spans: string }>(
+async function listResourceValues(keys: readonly string[], service: string, range: TimeRange, asking: Asking) {
+  const { source, scans, params } = await locateResourceCounts(range, asking, service);
+  const { rows, scan } = await asking.database.query<{ key: string; value: string; spans: string }>(
     `SELECT key, JSONExtractString(resource, key) AS value, sum(spans) AS spans
-     FROM (SELECT resource, count() AS spans FROM spans WHERE ${IN_RANGE} AND service = {service:String} GROUP BY resource)
+     FROM (SELECT resource, sum(spans) AS spans FROM (${source}) GROUP BY resource)
      ARRAY JOIN {keys:Array(String)} AS key
      WHERE value != '' GROUP BY key, value ORDER BY spans DESC, value LIMIT ${VALUE_COUNT_MAX + 1} BY key`,
-    { params: { ...rangeParams(range), service, keys }, signal },
+    { params: { ...params, keys }, signal: asking.signal },
   );
   const all = keys.map((key) => rows.filter((row) => row.key === key));
   const values = all.map((found) =>
     found.slice(0, VALUE_COUNT_MAX).map(({ value, spans }): ValueCount => ({ value, spanCount: Number(spans) })),
   );
-  return { values, isCut: all.some((found) => found.length > VALUE_COUNT_MAX), scan };
+  return { values, isCut: all.some((found) => found.length > VALUE_COUNT_MAX), scans: [...scans, scan] };
 }

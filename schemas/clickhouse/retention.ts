@@ -14,10 +14,11 @@ export type Retention = { readonly days: number } | "forever";
 /** The tables that end, and the day their rows count from. */
 const RETAINED: readonly { readonly table: string; readonly day: string }[] = [
   { table: "spans", day: "ingest_day" },
-  // What an earlier release counted (migration 0007).
+  // What earlier releases counted (migrations 0007 and 0009).
   { table: "span_rollups", day: "ingest_day" },
-  { table: "service_rollups", day: "ingest_day" },
   { table: "resource_rollups", day: "ingest_day" },
+  { table: "service_rollups", day: "ingest_day" },
+  { table: "resource_counts", day: "ingest_day" },
   { table: "edge_rollups", day: "ingest_day" },
 ];
 

@@ -1,5 +1,5 @@
 /**
- * Rollups: what `service_rollups` and `resource_rollups` hold and how spans get there, each once. A step counts the spans of one log partition whose offsets follow
+ * Rollups: what `service_rollups` and `resource_counts` hold and how spans get there, each once. A step counts the spans of one log partition whose offsets follow
  * those already counted, and stores the counts together with the new end as one part:
  *
  *   spans of partition 0    offsets 0 .. 41 | 42 .. 90 | 91 ..
@@ -15,6 +15,7 @@ import { durationBucketSql } from "./duration-buckets.ts";
 import { ONE_PART } from "./insert-spans.ts";
 
 export const HOUR_TIER = 60;
+export const RESOURCE_TIERS: readonly number[] = [1, HOUR_TIER];
 /** Minutes of a row for all services together. */
 const EVERYTHING_TIER = 5;
 /** Minutes of rows, shortest first: of each service, and of everything. A range of a day that does not begin at midnight holds no whole day, but two of eight hours. */
@@ -72,20 +73,25 @@ SELECT {day:Date} AS ingest_day, toUInt16(0) AS tier, '' AS service, toUInt32(0)
   toInt64(0) AS last_nano, arrayReduce('argMaxState', [(toFixedString('', 16), toFixedString('', 8))], [toUInt64(0)]) AS slowest
 FROM ${assertEnd("service_rollups")}`;
 
-const COUNT_RESOURCES = `INSERT INTO resource_rollups (ingest_day, tier, minute, resource, log_partition, log_next, spans)
-SELECT {day:Date} AS ingest_day, toUInt8(${HOUR_TIER}) AS tier, toUInt32(intDiv(toUnixTimestamp64Nano(start), 3600000000000) * ${HOUR_TIER}) AS minute,
-  spans.resource AS resource, toUInt32(0) AS log_partition, toUInt64(0) AS log_next, count() AS spans
-FROM spans
-WHERE spans.log_partition = {partition:UInt32} AND log_offset >= {from:UInt64} AND log_offset < {to:UInt64}
-GROUP BY minute, resource
+/** Grouped by the resource's hash, which is taken once for each text of the dictionary: by the text itself takes four times as long. */
+const COUNT_RESOURCES = `INSERT INTO resource_counts (ingest_day, tier, minute, resource, log_partition, log_next, spans)
+SELECT {day:Date} AS ingest_day, toUInt8(arrayJoin([${RESOURCE_TIERS.join(", ")}])) AS tier, toUInt32(first - first % tier) AS minute, one AS resource,
+  toUInt32(0) AS log_partition, toUInt64(0) AS log_next, sum(n) AS spans
+FROM (
+  SELECT toUInt32(intDiv(toUnixTimestamp64Nano(start), 60000000000)) AS first, cityHash64(resource) AS hash, any(spans.resource) AS one, count() AS n
+  FROM spans
+  WHERE spans.log_partition = {partition:UInt32} AND log_offset >= {from:UInt64} AND log_offset < {to:UInt64}
+  GROUP BY first, hash
+)
+GROUP BY tier, minute, resource
 UNION ALL
 SELECT {day:Date} AS ingest_day, toUInt8(0) AS tier, toUInt32(0) AS minute, toLowCardinality('') AS resource, {partition:UInt32} AS log_partition,
   {to:UInt64} AS log_next, toUInt64(0) AS spans
-FROM ${assertEnd("resource_rollups")}`;
+FROM ${assertEnd("resource_counts")}`;
 
 export const SERVICE_ROLLUP: Rollup = { table: "service_rollups", insert: COUNT_SPANS, queryIdPart: "services-" };
-/** By hour: which resources there are is told by these few rows instead of by every span. */
-export const RESOURCE_ROLLUP: Rollup = { table: "resource_rollups", insert: COUNT_RESOURCES, queryIdPart: "resources-" };
+/** Which resources there are is told by these few rows instead of by every span. */
+export const RESOURCE_ROLLUP: Rollup = { table: "resource_counts", insert: COUNT_RESOURCES, queryIdPart: "resources-" };
 export const ROLLUPS: readonly Rollup[] = [SERVICE_ROLLUP, RESOURCE_ROLLUP];
 
 export interface RollupStep {

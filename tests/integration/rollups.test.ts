@@ -5,7 +5,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { readCountedDurations } from "@callchain/query-api/store/counted-durations.ts";
 import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { HeatmapAnswer } from "@callchain/schemas/api/aggregates.ts";
-import { AttributeValuesAnswer, AttributesAnswer, LatencyAnswer, ServicesAnswer } from "@callchain/schemas/api/catalog.ts";
+import {
+  AttributeValuesAnswer,
+  AttributesAnswer,
+  LatencyAnswer,
+  ServiceAnswer,
+  ServicesAnswer,
+} from "@callchain/schemas/api/catalog.ts";
 import { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
 import {
@@ -106,6 +112,10 @@ async function askForResources(from: bigint, to: bigint): Promise<string> {
   }
   answers.push(AttributesAnswer.parse(await ask("/attributes", { scope: "resource" })).attributes);
   answers.push(AttributeValuesAnswer.parse(await ask("/attributes/region/values", {})).values);
+  for (const service of ["a", "b'\\"]) {
+    const { status, body } = await stack.ask(`/services/${encodeURIComponent(service)}`, { from, to });
+    answers.push(status === 404 ? "no spans" : ServiceAnswer.parse(body).versions);
+  }
   return JSON.stringify(answers);
 }
 
@@ -120,11 +130,12 @@ async function sums(): Promise<{ counted: unknown; stored: unknown }> {
     counted:
       await ask(`SELECT * FROM (SELECT tier, toString(sum(spans)) AS n, toString(sum(arraySum(durations.2))) AS m FROM service_rollups
       WHERE tier > 0 GROUP BY tier
-      UNION ALL SELECT 255 AS tier, toString(sum(spans)) AS n, toString(uniqExact(resource)) AS m FROM resource_rollups WHERE resource_rollups.tier > 0)
+      UNION ALL SELECT 1000 + resource_counts.tier AS tier, toString(sum(spans)) AS n, toString(uniqExact(resource)) AS m FROM resource_counts
+      WHERE resource_counts.tier > 0 GROUP BY tier)
       ORDER BY tier`),
     stored: await ask(
       `SELECT * FROM (SELECT arrayJoin([1, 5, 60, 480]) AS tier, toString(count()) AS n, toString(count()) AS m FROM spans GROUP BY tier
-       UNION ALL SELECT 255 AS tier, toString(count()) AS n, toString(uniqExact(resource)) AS m FROM spans)
+       UNION ALL SELECT arrayJoin([1001, 1060]) AS tier, toString(count()) AS n, toString(uniqExact(resource)) AS m FROM spans GROUP BY tier)
        ORDER BY tier`,
     ),
   };
@@ -145,7 +156,12 @@ const seed = fc.record({
     fc.integer({ min: 0, max: 299 }).map((minute) => BigInt(minute) * MINUTE),
   ),
   durationNano: duration,
-  resource: fc.constantFrom({}, { region: "eu" }, { region: "us", "k8s.pod.name": "p-1" }, { region: 7 }),
+  resource: fc.constantFrom(
+    {},
+    { region: "eu", "service.version": "1.2" },
+    { region: "us", "k8s.pod.name": "p-1" },
+    { region: 7 },
+  ),
 });
 type Drawn = (typeof seed)["generate"] extends (...given: never[]) => { value: infer T } ? T : never;
 
