@@ -9,7 +9,7 @@ import { CLICKHOUSE_CODE, clickHouseCodeOf } from "@callchain/schemas/clickhouse
 import { CountedSenders } from "@callchain/schemas/clickhouse/edges/counted-senders.ts";
 import { EdgeStepPlanner } from "@callchain/schemas/clickhouse/edges/plan-step.ts";
 import { takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
-import { ROLLUPS, listUncounted, planStep, takeStep, type Rollup } from "@callchain/schemas/clickhouse/rollups.ts";
+import { ROLLUPS, listUncounted, planSteps, takeStep, type Rollup } from "@callchain/schemas/clickhouse/rollups.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Counter, type Registry } from "@callchain/schemas/runtime/metrics.ts";
@@ -94,19 +94,29 @@ interface Counting {
 }
 
 /** Until nothing is uncounted, with a rest after each step as long as the step: stored spans and questions come first. */
-async function countAll(database: SpanDatabase, rollup: Rollup, { prefix, signal, onStep }: Counting): Promise<void> {
-  for (const { partition, counted } of await listUncounted(database, rollup, signal)) {
-    let from = counted;
-    while (!signal.aborted) {
-      const startedMs = performance.now();
-      const step = await planStep(database, partition, from, STEP_SPAN_COUNT_MAX, signal);
-      if (step === null) break;
-      if (!(await isTakenHere(takeStep(database, rollup, step, prefix, signal)))) break;
-      onStep();
-      from = step.to;
-      await pause(performance.now() - startedMs, signal);
-    }
+async function countAll(database: SpanDatabase, rollup: Rollup, counting: Counting): Promise<void> {
+  for (const { partition, counted } of await listUncounted(database, rollup, counting.signal)) {
+    let from: bigint | null = counted;
+    while (from !== null) from = await countDay(database, rollup, partition, from, counting);
   }
+}
+
+/** What waits of one day of arrival. Resolves with where that ends; null where there is nothing, or another builder is at it. */
+async function countDay(
+  database: SpanDatabase,
+  rollup: Rollup,
+  partition: number,
+  from: bigint,
+  { prefix, signal, onStep }: Counting,
+): Promise<bigint | null> {
+  const steps = await planSteps(database, partition, from, STEP_SPAN_COUNT_MAX, signal);
+  for (const step of steps) {
+    const startedMs = performance.now();
+    if (signal.aborted || !(await isTakenHere(takeStep(database, rollup, step, prefix, signal)))) return null;
+    onStep();
+    await pause(performance.now() - startedMs, signal);
+  }
+  return steps.at(-1)?.to ?? null;
 }
 
 /** Rounds that count the edges of what has arrived; spans that arrive meanwhile are left to the next round. */

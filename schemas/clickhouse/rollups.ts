@@ -119,26 +119,34 @@ export async function listUncounted(
   return rows.map((row) => ({ partition: row.partition, counted: BigInt(row.counted), end: BigInt(row.end) }));
 }
 
-/** The next step of a partition, of about `spanCountMax` spans that arrived on one day; null where all are counted. */
-export async function planStep(
+/**
+ * The next steps of a partition, of about `spanCountMax` spans each: all that wait of the first day of arrival, so that what waits is looked at once.
+ * None where all are counted.
+ */
+export async function planSteps(
   database: SpanDatabase,
   partition: number,
   from: bigint,
   spanCountMax: number,
   signal?: AbortSignal,
-): Promise<RollupStep | null> {
+): Promise<RollupStep[]> {
   const { rows } = await database.query<{ day: string; spans: string; first: string; end: string }>(
     `SELECT toString(ingest_day) AS day, count() AS spans, min(log_offset) AS first, max(log_offset) + 1 AS end FROM spans
      WHERE log_partition = {partition:UInt32} AND log_offset >= {from:UInt64} GROUP BY ingest_day ORDER BY first LIMIT 2`,
     { params: { partition, from: from.toString() }, settings: { select_sequential_consistency: 1 }, ...aborting(signal) },
   );
   const [today, other] = rows;
-  if (today === undefined) return null;
+  if (today === undefined) return [];
   const end = other !== undefined && BigInt(other.first) < BigInt(today.end) ? BigInt(other.first) : BigInt(today.end);
-  const parts = BigInt(Math.max(1, Math.ceil(Number(today.spans) / spanCountMax)));
   const first = BigInt(today.first);
-  const to = first + (end - first + parts - 1n) / parts;
-  return { partition, day: today.day, from, to };
+  const stepCount = BigInt(Math.max(1, Math.ceil(Number(today.spans) / spanCountMax)));
+  const length = (end - first + stepCount - 1n) / stepCount;
+  const steps: RollupStep[] = [];
+  for (let begin = from, to = first; begin < end; begin = to) {
+    to = to + length < end ? to + length : end;
+    steps.push({ partition, day: today.day, from: begin, to });
+  }
+  return steps;
 }
 
 /**

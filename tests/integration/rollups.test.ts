@@ -18,7 +18,7 @@ import {
   ROLLUPS,
   SERVICE_ROLLUP,
   listUncounted,
-  planStep,
+  planSteps,
   takeStep,
   type Rollup,
   type RollupStep,
@@ -57,8 +57,8 @@ async function store(partition: number, spans: readonly SpanSeed[]): Promise<voi
 async function countStep(rollup: Rollup, partition: number, spanCountMax: number): Promise<boolean> {
   const found = (await listUncounted(stack.writer, rollup)).find((one) => one.partition === partition);
   if (found === undefined) return false;
-  const step = await planStep(stack.writer, partition, found.counted, spanCountMax);
-  if (step === null) return false;
+  const [step] = await planSteps(stack.writer, partition, found.counted, spanCountMax);
+  if (step === undefined) return false;
   await takeStep(stack.writer, rollup, step, "test-rollup");
   return true;
 }
@@ -341,8 +341,12 @@ describe("counting", () => {
     for (let at = 0; at < 8; at += 1) await store(0, buildSpans(fc.sample(seed, { numRuns: 10, seed: at }), START));
     const [found] = await listUncounted(stack.writer, SERVICE_ROLLUP);
     assert.ok(found !== undefined);
-    const step = await planStep(stack.writer, 0, found.counted, 20);
-    assert.deepEqual(step, { partition: 0, day: "2026-01-01", from: found.counted, to: found.counted + 2n });
-    assert.equal(await planStep(stack.writer, 0, found.end, 20), null);
+    const steps = await planSteps(stack.writer, 0, found.counted, 30);
+    const ends = [3n, 6n, 8n].map((count) => found.counted + count);
+    assert.deepEqual(
+      steps,
+      ends.map((to, at) => ({ partition: 0, day: "2026-01-01", from: ends[at - 1] ?? found.counted, to })),
+    );
+    assert.deepEqual(await planSteps(stack.writer, 0, found.end, 30), []);
   });
 });
