@@ -10,6 +10,8 @@ import { canonicalKey } from "../search/canonical-key.ts";
 import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import { textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { RESOURCE_COUNT_MAX } from "../search/compile-attribute.ts";
+import type { Query } from "../search/query.ts";
+import { countCalls } from "./count-spans.ts";
 import { locateResourceCounts } from "./resources.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
 import { EARLY_STOP, IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
@@ -174,6 +176,21 @@ async function listFieldValues(field: GroupField, question: AttributeQuestion, {
   return { rows, scans: [scan] };
 }
 
+const EVERYTHING: Query = { expression: null };
+const COUNTED_INTRINSICS: ReadonlySet<string> = new Set(["kind", "status"]);
+const COUNTED_VALUE_COUNT_MAX = 10_000;
+
+/** Of fields by which the rollups tell spans apart: all values come, which are few. */
+async function listCountedValues(field: GroupField, { range, prefix }: AttributeQuestion, asking: Asking): Found {
+  const selection = { range, query: EVERYTHING, stepNano: null, by: field, isEntry: false, groups: null };
+  const { found, scans } = await countCalls(selection, COUNTED_VALUE_COUNT_MAX, asking);
+  const start = prefix.toLowerCase();
+  const rows = found.flatMap(({ by, figures }): ValueRow[] =>
+    by !== null && by.toLowerCase().startsWith(start) ? [{ value: by, type: "string", spans: String(figures.count) }] : [],
+  );
+  return { rows, scans };
+}
+
 /**
  * Values of one field that begin with the prefix (in either case), most frequent first. An attribute's renamed forms count together; service
  * and intrinsics (name, kind, status) are counted in full.
@@ -186,9 +203,11 @@ export async function listAttributeValues(
   const { field, limit, key } = question;
   const counting = countSpans(question.range, asking);
   const places: Found[] = [];
-  const isColumn = field.kind === "intrinsic" || (field.key === "service.name" && field.scope !== "span");
-  const isSampled = !isColumn && field.scope !== "resource";
-  if (field.kind === "intrinsic" || isColumn) {
+  const isService = field.kind === "attribute" && field.key === "service.name" && field.scope !== "span";
+  const isSampled = field.kind === "attribute" && !isService && field.scope !== "resource";
+  if (isService || (field.kind === "intrinsic" && COUNTED_INTRINSICS.has(field.name))) {
+    places.push(listCountedValues(field, question, asking));
+  } else if (field.kind === "intrinsic") {
     places.push(listFieldValues(field, question, asking));
   } else {
     const names = attributeNames(field.key);
@@ -203,7 +222,7 @@ export async function listAttributeValues(
     const known = counts.get(`${type} ${value}`);
     counts.set(`${type} ${value}`, { value, type, spanCount: Number(spans) + (known?.spanCount ?? 0) });
   }
-  const values = [...counts.values()].toSorted((a, b) => b.spanCount - a.spanCount);
+  const values = [...counts.values()].toSorted((a, b) => b.spanCount - a.spanCount || (a.value < b.value ? -1 : 1));
   const reasons = isSampled ? sampleReason(counted.count) : [];
   if (values.length > limit) reasons.push(`The ${limit} most frequent values are listed; type more of the value.`);
   return {
