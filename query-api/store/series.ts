@@ -1,15 +1,19 @@
 /** TraceQL's functions over time: one figure, some quantiles or a histogram of the matching spans for each step and group. */
 import type { Series, SeriesAnswer } from "@callchain/schemas/api/series.ts";
+import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { Bindings } from "../search/bindings.ts";
 import { compileNumber } from "../search/compile-operand.ts";
 import type { CompiledQuery } from "../search/compile.ts";
-import { formatField, type Query } from "../search/query.ts";
+import { formatField, type GroupField, type Query } from "../search/query.ts";
 import { formatSeriesQuery, type FigureQuery, type SeriesQuery } from "../search/series-query.ts";
 import { isDuration } from "../search/trace-query.ts";
+import { chooseStep } from "./choose-step.ts";
 import { compareSpans } from "./compare.ts";
 import { compileInRange } from "./compile-in-range.ts";
+import { countCalls } from "./count-spans.ts";
 import { compileGroupField } from "./group-by.ts";
 import { IN_RANGE, buildScan, countSpans, quantilesSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { planRollup } from "./rollup-plan.ts";
 import { applyStages } from "./series-stages.ts";
 import { chooseStepNano, countPoints } from "./steps.ts";
 
@@ -21,7 +25,7 @@ export interface SeriesQuestion<Q extends SeriesQuery = SeriesQuery> {
   readonly query: Q;
   /** The spans that the figures are of. */
   readonly spans: Query;
-  /** null: steps of a round length, 60 to 120 of them where the range allows. */
+  /** null: of a round length, 60 to 120 of them where the range allows; of what the rollups count, chooseStep's. */
   readonly stepNano: bigint | null;
   readonly groupCountMax: number;
 }
@@ -44,7 +48,7 @@ interface PointRow extends GroupRow {
 /** Throws Failure "timeout" or "overloaded" at the limits in force. */
 export async function getSeries(question: SeriesQuestion, asking: Asking): Promise<SeriesAnswer> {
   const { range, query } = question;
-  const stepNano = question.stepNano ?? chooseStepNano(range);
+  const stepNano = question.stepNano ?? (await chooseSeriesStep(question, asking));
   const times = Array.from({ length: countPoints(range, stepNano) }, (_, at) =>
     ((range.from / stepNano + BigInt(at)) * stepNano).toString(),
   );
@@ -56,7 +60,19 @@ export async function getSeries(question: SeriesQuestion, asking: Asking): Promi
   return { ...told, query: formatSeriesQuery(query), ...answer };
 }
 
-/** The largest groups first, then their figures by step. */
+async function chooseSeriesStep({ range, query, spans }: SeriesQuestion, asking: Asking): Promise<bigint> {
+  if (query.kind === "compare" || !isCount(query)) return chooseStepNano(range);
+  return (await chooseStep({ range, query: spans, by: groupOf(query) }, asking)).stepNano;
+}
+
+interface ReadFigures {
+  /** The largest ones first. */
+  readonly shown: readonly string[];
+  readonly isCut: boolean;
+  readonly points: readonly PointRow[];
+  readonly scans: readonly ScanFigures[];
+}
+
 async function getFigures(
   question: SeriesQuestion<FigureQuery>,
   stepNano: bigint,
@@ -64,24 +80,12 @@ async function getFigures(
 ): Promise<Pick<SeriesAnswer, "series" | "scan">> {
   const startedMs = performance.now();
   const { range, query, groupCountMax } = question;
-  const { database, signal } = asking;
   const askedCount = query.stages.length === 0 ? groupCountMax : RANKED_GROUP_COUNT_MAX;
-  const compiled = await compileInRange(question.spans, range, asking);
-  const counted = await countSpans(range, asking);
-  const sql = buildSql(query, compiled, counted.count);
-  const params = { ...rangeParams(range), ...sql.params };
-  const groups = await database.query<GroupRow>(
-    `SELECT ${sql.by} AS by FROM spans WHERE ${sql.where} GROUP BY by ORDER BY count() DESC, by LIMIT ${askedCount + 1}`,
-    { params, signal },
-  );
-  const shown = groups.rows.slice(0, askedCount).map(({ by }) => by);
-  const isCut = groups.rows.length > shown.length;
-  const points = await database.query<PointRow>(
-    `SELECT ${sql.by} AS by, intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${sql.bucket} AS bucket, ${sql.figures}
-     FROM spans WHERE ${sql.where} AND has({shown:Array(String)}, by) GROUP BY by, point, bucket`,
-    { params: { ...params, step: stepNano.toString(), shown }, signal },
-  );
-  const all = buildSeries(query, range, stepNano, shown, points.rows);
+  const isCounted =
+    isCount(query) && planRollup(range, { kind: "step", nano: stepNano }, question.spans, groupOf(query)) !== null;
+  const read = isCounted ? readCounts : readFigures;
+  const { shown, isCut, points, scans } = await read(question, stepNano, askedCount, asking);
+  const all = buildSeries(query, range, stepNano, shown, points);
   const kept = applyStages(all, query.stages);
   const series = firstGroups(kept, groupCountMax);
   const reasons = [
@@ -92,8 +96,64 @@ async function getFigures(
       ? [`The ${groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`]
       : []),
   ];
-  const scans = [...compiled.scans, counted.scan, groups.scan, points.scan];
   return { series, scan: buildScan(scans, startedMs, reasons) };
+}
+
+/** Spans are counted, of everything or in groups of one field: the rollups may tell. */
+function isCount({ function: name, by }: FigureQuery): boolean {
+  return (name === "rate" || name === "count_over_time") && by.length <= 1;
+}
+
+function groupOf({ by }: FigureQuery): GroupField | null {
+  return by[0] ?? null;
+}
+
+async function readCounts(
+  { range, query, spans }: SeriesQuestion<FigureQuery>,
+  stepNano: bigint,
+  askedCount: number,
+  asking: Asking,
+): Promise<ReadFigures> {
+  const selection = { range, query: spans, stepNano, by: groupOf(query), isEntry: false, groups: null };
+  const { found, scans } = await countCalls(selection, RANKED_GROUP_COUNT_MAX, asking);
+  const points = found.map(({ by, point, figures }): PointRow & { readonly count: number } => ({
+    by: JSON.stringify(query.by.length === 0 ? [] : [by]),
+    point: String(point),
+    bucket: 0,
+    spans: String(figures.count),
+    figures: [],
+    count: figures.count,
+  }));
+  const sums = new Map<string, number>();
+  for (const { by, count } of points) sums.set(by, (sums.get(by) ?? 0) + count);
+  const groups = [...sums].toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([by]) => by);
+  return { shown: groups.slice(0, askedCount), isCut: groups.length > askedCount, points, scans };
+}
+
+/** The largest groups first, then their figures by step. */
+async function readFigures(
+  { range, query, spans }: SeriesQuestion<FigureQuery>,
+  stepNano: bigint,
+  askedCount: number,
+  asking: Asking,
+): Promise<ReadFigures> {
+  const { database, signal } = asking;
+  const compiled = await compileInRange(spans, range, asking);
+  const counted = await countSpans(range, asking);
+  const sql = buildSql(query, compiled, counted.count);
+  const params = { ...rangeParams(range), ...sql.params };
+  const groups = await database.query<GroupRow>(
+    `SELECT ${sql.by} AS by FROM spans WHERE ${sql.where} GROUP BY by ORDER BY count() DESC, by LIMIT ${askedCount + 1}`,
+    { params, signal },
+  );
+  const shown = groups.rows.slice(0, askedCount).map(({ by }) => by);
+  const points = await database.query<PointRow>(
+    `SELECT ${sql.by} AS by, intDiv(toUnixTimestamp64Nano(start), {step:Int64}) AS point, ${sql.bucket} AS bucket, ${sql.figures}
+     FROM spans WHERE ${sql.where} AND has({shown:Array(String)}, by) GROUP BY by, point, bucket`,
+    { params: { ...params, step: stepNano.toString(), shown }, signal },
+  );
+  const scans = [...compiled.scans, counted.scan, groups.scan, points.scan];
+  return { shown, isCut: groups.rows.length > shown.length, points: points.rows, scans };
 }
 
 /** Series of one group stand together. */
@@ -159,7 +219,7 @@ function buildSeries(
   rows: readonly PointRow[],
 ): Series[] {
   const count = countPoints(range, stepNano);
-  const isCount = query.operand === null || query.function === "histogram_over_time";
+  const isNumber = query.operand === null || query.function === "histogram_over_time";
   const byGroup = Map.groupBy(rows, ({ by }) => by);
   // What is counted is 0 where there is nothing, also over the whole range; other figures are not there.
   const groups = shown.length === 0 && query.by.length === 0 && query.operand === null ? ["[]"] : shown;
@@ -173,7 +233,7 @@ function buildSeries(
     return buckets.flatMap((bucket) => {
       const points = ofGroup.filter((row) => row.bucket === bucket);
       return (query.quantiles.length === 0 ? [null] : query.quantiles).map((quantile, at) => {
-        const values = Array.from({ length: count }, (): number | null => (isCount ? 0 : null));
+        const values = Array.from({ length: count }, (): number | null => (isNumber ? 0 : null));
         for (const row of points) {
           const step = Number(BigInt(row.point) - range.from / stepNano);
           values[step] = valueOf(query, row, at, coveredSeconds(range, stepNano, step));

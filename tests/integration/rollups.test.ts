@@ -29,6 +29,7 @@ import * as fc from "fast-check";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import { startRollupThread } from "@callchain/collector/write/rollup-thread.ts";
 import { freePort } from "../support/free-port.ts";
+import { SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { clickHouseIsForeign } from "../support/clickhouse.ts";
 import { PATIENCE_MS, until } from "../support/process.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
@@ -98,6 +99,14 @@ async function askAll(from: bigint, to: bigint): Promise<string> {
     const { cells, durationBoundsNano } = HeatmapAnswer.parse(await ask("/heatmap", params));
     answers.push(cells, durationBoundsNano);
   }
+  for (const q of [
+    "{ status = error } | rate() by(resource.service.name)",
+    "{ } | count_over_time() by(kind)",
+    "{ kind = server } | rate()",
+  ])
+    answers.push(SeriesAnswer.parse(await ask("/series", { q, step: "5m" })).series);
+  for (const key of ["service", "kind"])
+    answers.push(AttributeValuesAnswer.parse(await ask(`/attributes/${key}/values`, {})).values);
   return JSON.stringify(answers);
 }
 
