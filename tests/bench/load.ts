@@ -55,8 +55,8 @@ const ZIPKIN_TARGET: HttpTarget = { path: "/api/v2/spans", type: "application/js
 
 type Send = (body: Uint8Array) => Promise<"accepted" | "refused">;
 const CORPUS_SPANS = 40_960;
-/** The corpus' spans are laid over this much time, a round after the other: about the arrival rate of a busy system. */
-const CORPUS_NANO = 400_000_000n;
+/** Of spans that are sent as fast as it goes: about the arrival rate of a busy system. */
+const FAST_SPANS_PER_SECOND = 102_400;
 
 /**
  * HTTP/1.1 on bare sockets, one request at a time on each: Node's own client takes 200 us a request, and the sender must not be what is
@@ -153,14 +153,21 @@ function grpcSender(url: string, isGzip: boolean, connections: number): Send {
     });
 }
 
+/** The corpus' spans are laid over the time that it takes to send them, a round after the other. */
+function corpusNanoOf({ spansPerSecond = 0 }: Pick<LoadOptions, "spansPerSecond">): bigint {
+  return BigInt(Math.round((CORPUS_SPANS * 1e9) / (spansPerSecond === 0 ? FAST_SPANS_PER_SECOND : spansPerSecond)));
+}
+
 /** What a load with these options sends in its first round. */
-export function buildLoadCorpus(options: Pick<LoadOptions, "spansPerRequest" | "seed" | "startMs">): Uint8Array[] {
+export function buildLoadCorpus(
+  options: Pick<LoadOptions, "spansPerRequest" | "spansPerSecond" | "seed" | "startMs">,
+): Uint8Array[] {
   return buildCorpus({
     requestCount: Math.ceil(CORPUS_SPANS / options.spansPerRequest),
     spansPerRequest: options.spansPerRequest,
     seed: options.seed ?? 1,
     startNano: BigInt(Math.floor(options.startMs ?? Date.now())) * 1_000_000n,
-    rangeNano: CORPUS_NANO,
+    rangeNano: corpusNanoOf(options),
   });
 }
 
@@ -171,7 +178,7 @@ function openSender({ protocol, url, gzip, connections }: z.output<typeof Option
 
 async function run(options: z.output<typeof Options>): Promise<LoadResult> {
   const corpus = buildLoadCorpus(options);
-  const replay: RequestStream = new (options.protocol === "zipkin" ? ZipkinReplay : Replay)(corpus, CORPUS_NANO);
+  const replay: RequestStream = new (options.protocol === "zipkin" ? ZipkinReplay : Replay)(corpus, corpusNanoOf(options));
   const send = openSender(options);
   const ackMs: number[] = [];
   const acks: number[] = [];
