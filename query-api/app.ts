@@ -5,7 +5,7 @@ import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Histogram, type Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { Failure, messageOf } from "@callchain/schemas/span/errors.ts";
-import type { SpanImporter } from "@callchain/schemas/span/ports.ts";
+import type { CallCounter, SpanImporter } from "@callchain/schemas/span/ports.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
 import { SKELETON_MEDIA_TYPE } from "@callchain/schemas/api/skeleton.ts";
 import { LINES_MEDIA_TYPE } from "@callchain/schemas/api/transfer.ts";
@@ -25,6 +25,7 @@ export interface AppOptions {
   readonly uiDir: string | null;
   readonly ingest: () => IngestAnswer;
   readonly importer: SpanImporter | null;
+  readonly callCounter: CallCounter | null;
   readonly metrics: Registry;
   readonly logger: Log;
   /** Host names, beside loopback names and plain IP addresses, under which browsers may reach us. */
@@ -166,6 +167,7 @@ function buildContext(request: Request, options: AppOptions, left: AbortSignal):
       return typeof best === "string" ? best : null;
     },
     importer: options.importer,
+    callCounter: options.callCounter,
     upload: { body: request, contentEncoding: request.get("Content-Encoding")?.toLowerCase() ?? null },
     lastEventId: request.get("Last-Event-ID") ?? null,
   };

@@ -7,7 +7,7 @@ import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import { listen, urlOf } from "@callchain/schemas/runtime/listen.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import type { Registry } from "@callchain/schemas/runtime/metrics.ts";
-import type { SpanImporter } from "@callchain/schemas/span/ports.ts";
+import type { CallCounter, SpanImporter } from "@callchain/schemas/span/ports.ts";
 import { buildApp } from "./app.ts";
 import { routes } from "./routes/table.ts";
 
@@ -21,6 +21,8 @@ export interface QueryServerOptions {
   readonly ingest: () => IngestAnswer;
   /** This process's receivers, or null where it has none. */
   readonly importer: SpanImporter | null;
+  /** Who counts calls in this process; left out where nobody does. */
+  readonly callCounter?: CallCounter;
   readonly metrics: Registry;
   readonly logger: Log;
   /** Host names, beside loopback names and plain IP addresses, under which browsers may reach us. */
@@ -34,7 +36,12 @@ const UPLOAD_MAX_MS = 3_600_000;
 /** Rejects with a Failure that names the address when it is taken. `stop` cancels running questions and closes every connection. */
 export async function startQueryServer(options: QueryServerOptions): Promise<Running & { readonly url: string }> {
   const stopping = new AbortController();
-  const app = buildApp(routes, { ...options, allowedHosts: options.allowedHosts ?? [], stopping: stopping.signal });
+  const app = buildApp(routes, {
+    ...options,
+    callCounter: options.callCounter ?? null,
+    allowedHosts: options.allowedHosts ?? [],
+    stopping: stopping.signal,
+  });
   const server = createServer(
     { requestTimeout: UPLOAD_MAX_MS, headersTimeout: 10_000, maxHeaderSize: 32_768 },
     (request, response) => {

@@ -3,18 +3,15 @@
  * It holds nothing: every round begins with what the rows say. Several may run, in one process or in many; a step that another one has
  * taken is refused by the server and looked for no further.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
-import { CLICKHOUSE_CODE, clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
-import { CountedSenders } from "@callchain/schemas/clickhouse/edges/counted-senders.ts";
-import { EdgeStepPlanner } from "@callchain/schemas/clickhouse/edges/plan-step.ts";
-import { takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import { ROLLUPS, listUncounted, planSteps, takeStep, type Rollup } from "@callchain/schemas/clickhouse/rollups.ts";
 import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { Counter, type Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { failureCodeOf, messageOf } from "@callchain/schemas/span/errors.ts";
-import { EdgePace } from "./edge-pace.ts";
+import type { CallCounter } from "@callchain/schemas/span/ports.ts";
+import { EdgeCounting } from "./edge-counting.ts";
+import { STEP_SPAN_COUNT_MAX, isTakenHere, pause, type Counting } from "./step-taking.ts";
 
 export interface RollupBuilderOptions {
   /** With the role "writer"; the schema is migrated. Several are the shards of a cluster, each counted by itself. */
@@ -52,16 +49,11 @@ export function openRollupReport(metrics: Registry, logger: Log): RollupReport {
 }
 
 const INTERVAL_MS = 5_000;
-/** About 0.2 s of one core a step, and a second for its edges. Larger ones need more memory, smaller ones merge more often. */
-const STEP_SPAN_COUNT_MAX = 300_000;
-/** Looking at what waits takes longer the more there is: it is rested from, too. */
-const LOOK_REST = 19;
-
 /** Begins to count; `stop` lets go of the step under way, which is then taken or not. */
-export function startRollupBuilder(options: RollupBuilderOptions): Running {
-  const { databases, report } = options;
+export function startRollupBuilder(options: RollupBuilderOptions): Running & CallCounter {
+  const { databases, report, intervalMs = INTERVAL_MS } = options;
   const stopping = new AbortController();
-  const run = async (round: () => Promise<void>): Promise<void> => {
+  const run = async (round: () => Promise<void>, rest: (ms: number) => Promise<void>): Promise<void> => {
     while (!stopping.signal.aborted) {
       try {
         await round();
@@ -69,28 +61,36 @@ export function startRollupBuilder(options: RollupBuilderOptions): Running {
         if (stopping.signal.aborted) return;
         report.failed({ code: failureCodeOf(error), reason: messageOf(error) });
       }
-      await pause(options.intervalMs ?? INTERVAL_MS, stopping.signal);
+      await rest(intervalMs);
     }
   };
   const counting: Counting = { prefix: options.queryIdPrefix, signal: stopping.signal, onStep: report.stepped };
-  const rounds = databases.map((database) => async () => {
-    for (const rollup of ROLLUPS) await countAll(database, rollup, counting);
-  });
+  const running = databases.map((database) =>
+    run(
+      async () => {
+        for (const rollup of ROLLUPS) await countAll(database, rollup, counting);
+      },
+      (ms) => pause(ms, stopping.signal),
+    ),
+  );
   const [only, ...others] = databases;
-  if (only !== undefined && others.length === 0) rounds.push(openEdgeRounds(only, counting));
-  const ended = Promise.all(rounds.map(run));
+  const edges = only !== undefined && others.length === 0 ? new EdgeCounting(only, counting) : null;
+  if (edges !== null)
+    running.push(
+      run(
+        () => edges.round(),
+        (ms) => edges.rest(ms),
+      ),
+    );
+  const ended = Promise.all(running);
   return {
     stop: async () => {
       stopping.abort();
       await ended;
+      edges?.end();
     },
+    countNow: () => edges?.countNow() ?? Promise.resolve(false),
   };
-}
-
-interface Counting {
-  readonly prefix: string;
-  readonly signal: AbortSignal;
-  readonly onStep: () => void;
 }
 
 /** Until nothing is uncounted, with a rest after each step as long as the step: stored spans and questions come first. */
@@ -117,50 +117,4 @@ async function countDay(
     await pause(performance.now() - startedMs, signal);
   }
   return steps.at(-1)?.to ?? null;
-}
-
-/** Rounds that count the edges of what has arrived; spans that arrive meanwhile are left to the next round. */
-function openEdgeRounds(database: SpanDatabase, { prefix, signal, onStep }: Counting): () => Promise<void> {
-  const pace = new EdgePace(performance.now());
-  const planner = new EdgeStepPlanner(database);
-  const senders = new CountedSenders();
-  return async () => {
-    while (!signal.aborted) {
-      const startedMs = performance.now();
-      const step = await planner.plan(STEP_SPAN_COUNT_MAX, signal);
-      if (!pace.mayStep(step?.uncountedCount ?? 0, startedMs)) {
-        await pause((performance.now() - startedMs) * LOOK_REST, signal);
-        return;
-      }
-      if (step === null) return;
-      if (!(await isTakenHere(takeEdgeStep(database, step, `${prefix}-edges`, signal, senders)))) return;
-      onStep();
-      const tookMs = performance.now() - startedMs;
-      pace.stepped(step.spanCount, performance.now(), tookMs);
-      await pause(tookMs, signal);
-      if (step.spanCount >= step.uncountedCount) return;
-    }
-  };
-}
-
-/** Whether the step was taken here; another builder may have taken it, or be taking it. */
-async function isTakenHere(taking: Promise<void>): Promise<boolean> {
-  try {
-    await taking;
-    return true;
-  } catch (error) {
-    if (isTaken(error)) return false;
-    throw error;
-  }
-}
-
-function isTaken(error: unknown): boolean {
-  const code = clickHouseCodeOf(error);
-  return code === CLICKHOUSE_CODE.valueIsNonZero || code === CLICKHOUSE_CODE.queryWithSameIdIsRunning;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
 }

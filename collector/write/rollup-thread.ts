@@ -9,8 +9,9 @@ import type { Running } from "@callchain/schemas/runtime/lifecycle.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
 import type { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { messageOf } from "@callchain/schemas/span/errors.ts";
+import type { CallCounter } from "@callchain/schemas/span/ports.ts";
 import { openRollupReport, type RollupReport } from "./rollup-builder.ts";
-import type { RollupMessage, RollupWorkerData } from "./rollup-worker.ts";
+import type { RollupMessage, RollupWish, RollupWorkerData } from "./rollup-worker.ts";
 
 export interface RollupThreadOptions {
   /** With the role "writer"; the schema is migrated. Several are the shards of a cluster, each counted by itself. */
@@ -24,16 +25,18 @@ export interface RollupThreadOptions {
 /** After a thread that ended by itself, which only a defect makes it. */
 const RESTART_MS = 5_000;
 
-export function startRollupThread({ databases, queryIdPrefix, metrics, logger }: RollupThreadOptions): Running {
+export function startRollupThread({ databases, queryIdPrefix, metrics, logger }: RollupThreadOptions): Running & CallCounter {
   return new RollupThread({ databases, queryIdPrefix }, openRollupReport(metrics, logger));
 }
 
-class RollupThread implements Running {
+class RollupThread implements Running, CallCounter {
   readonly #data: RollupWorkerData;
   readonly #report: RollupReport;
   #worker: Worker | null = null;
   #restart: NodeJS.Timeout | undefined;
   #isStopping = false;
+  readonly #asked = new Map<number, (isCounted: boolean) => void>();
+  #askedCount = 0;
 
   constructor(data: RollupWorkerData, report: RollupReport) {
     this.#data = data;
@@ -47,18 +50,42 @@ class RollupThread implements Running {
     const worker = this.#worker;
     if (worker === null) return;
     const ended = once(worker, "exit");
-    worker.postMessage("stop", []);
+    send(worker, "stop");
     await ended;
+  }
+
+  countNow(): Promise<boolean> {
+    const worker = this.#worker;
+    if (worker === null || this.#isStopping) return Promise.resolve(false);
+    this.#askedCount += 1;
+    const asked = this.#askedCount;
+    return new Promise((resolve) => {
+      this.#asked.set(asked, resolve);
+      send(worker, asked);
+    });
   }
 
   #start(): void {
     const worker = new Worker(new URL("./rollup-worker.ts", import.meta.url), { workerData: this.#data });
     this.#worker = worker;
-    worker.on("message", (message: RollupMessage) => (message === null ? this.#report.stepped() : this.#report.failed(message)));
+    worker.on("message", (message: RollupMessage) => this.#hear(message));
     worker.on("error", (error: unknown) => this.#report.failed({ code: "internal", reason: messageOf(error) }));
     worker.on("exit", () => {
       this.#worker = null;
+      for (const tell of this.#asked.values()) tell(false);
+      this.#asked.clear();
       if (!this.#isStopping) this.#restart = setTimeout(() => this.#start(), RESTART_MS);
     });
   }
+
+  #hear(message: RollupMessage): void {
+    if (message === null) return this.#report.stepped();
+    if ("code" in message) return this.#report.failed(message);
+    this.#asked.get(message.asked)?.(message.isCounted);
+    this.#asked.delete(message.asked);
+  }
+}
+
+function send(worker: Worker, wish: RollupWish): void {
+  worker.postMessage(wish, []);
 }

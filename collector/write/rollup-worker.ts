@@ -9,7 +9,13 @@ export interface RollupWorkerData {
 }
 
 /** Null: a step was taken. */
-export type RollupMessage = { readonly code: string; readonly reason: string } | null;
+export type RollupMessage =
+  | { readonly code: string; readonly reason: string }
+  | { readonly asked: number; readonly isCounted: boolean }
+  | null;
+
+/** The wish to end, or the number of a question that waits for what is stored to be counted. */
+export type RollupWish = "stop" | number;
 
 // Written by rollup-thread.ts alone; a Buffer arrives as plain bytes.
 const { databases: given, queryIdPrefix } = workerData as RollupWorkerData;
@@ -23,8 +29,11 @@ const builder = startRollupBuilder({
   report: { stepped: () => tell(null), failed: tell },
 });
 
-/** The first message is the wish to end. */
-parentPort?.once("message", () => void stop());
+parentPort?.on("message", (wish: RollupWish) => void (wish === "stop" ? stop() : count(wish)));
+
+async function count(asked: number): Promise<void> {
+  tell({ asked, isCounted: await builder.countNow() });
+}
 
 async function stop(): Promise<void> {
   await builder.stop();

@@ -76,7 +76,7 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
     "writer",
     startWriter({ log: spanLog, database: writerDatabase, metrics, logger: log.child({ part: "writer" }) }),
   );
-  lifecycle.add(
+  const rollups = lifecycle.add(
     "rollups",
     startRollupThread({
       databases: [writing],
@@ -105,6 +105,7 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
       uiDir: findPage(),
       ingest: () => ({ otlpHttpUrl: receivers.httpUrl, otlpGrpcUrl: receivers.grpcUrl, ...receivers.report() }),
       importer: receivers,
+      callCounter: rollups,
       metrics,
       logger: log.child({ part: "query" }),
       allowedHosts: config.allowedHosts,

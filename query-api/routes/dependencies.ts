@@ -19,7 +19,11 @@ export const dependenciesRoute = defineRoute({
   },
   answer: DependenciesAnswer,
   handle: ({ from, to, focus, depth, compareFrom, compareTo }, context) =>
-    getDependencies({ range: { from, to }, focus, depth, comparison: readComparison(compareFrom, compareTo) }, context),
+    getDependencies(
+      { range: { from, to }, focus, depth, comparison: readComparison(compareFrom, compareTo) },
+      context,
+      context.callCounter,
+    ),
 });
 
 function readComparison(from: UnixNano | null, to: UnixNano | null): TimeRange | null {

@@ -13,7 +13,7 @@
 import type { IngestAnswer } from "@callchain/schemas/api/catalog.ts";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import type { Log } from "@callchain/schemas/runtime/log.ts";
-import type { SpanImporter } from "@callchain/schemas/span/ports.ts";
+import type { CallCounter, SpanImporter } from "@callchain/schemas/span/ports.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
 import type { z } from "zod";
 import type { Upload } from "../transfer/read-body.ts";
@@ -38,6 +38,8 @@ export interface RouteContext {
   readonly imports: Slots;
   /** This process's receivers, or null where it has none. */
   readonly importer: SpanImporter | null;
+  /** This process's, or null where it has none. */
+  readonly callCounter: CallCounter | null;
   /** What came with a POST. */
   readonly upload: Upload;
   readonly logger: Log;

@@ -41,6 +41,15 @@ export interface SpanImporter {
   importJson(request: Uint8Array): Promise<ImportedSpans>;
 }
 
+/** Whoever counts the calls between stored spans ahead of questions. */
+export interface CallCounter {
+  /**
+   * Counts what waits, where that is soon done. Resolves with whether every span that was stored at the call is counted now; the question joins them
+   * itself where not. Never rejects.
+   */
+  countNow(): Promise<boolean>;
+}
+
 /** What the writer does with the partitions it is given. The log calls it for one partition at a time, in order. */
 export interface LogConsumer {
   /** The partition is ours from now on. Returns the first offset wanted: one past the high-water mark found in the rows. */

@@ -60,6 +60,7 @@ async function run(route: RouteDefinition, given: ReadonlyMap<string, readonly s
     tails: new Slots("tails", 1),
     imports: new Slots("imports", 1),
     importer: null,
+    callCounter: null,
     upload: { body: Readable.from([]), contentEncoding: null },
     logger: openLog("test", "silent"),
   };

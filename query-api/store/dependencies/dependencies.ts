@@ -6,10 +6,12 @@ import type { DependenciesAnswer } from "@callchain/schemas/api/catalog.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { EDGE_TIERS } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import { NANO_PER_SECOND, UNIX_NANO_MAX, unixNano, unixNanoFromMs } from "@callchain/schemas/span/time.ts";
+import type { CallCounter } from "@callchain/schemas/span/ports.ts";
 import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { buildScan, type Asking, type TimeRange } from "../range.ts";
 import { readWithRest } from "../counted-ends.ts";
 import { outsideOf, planMinutes } from "../rollup-plan.ts";
+import { isCountedAhead } from "./counted-ahead.ts";
 import { addCountedEdges } from "./counted-edges.ts";
 import { EdgeTable } from "./edge-figures.ts";
 import { buildGraph, keepNodes, nearFocus, type Graph } from "./graph.ts";
@@ -40,10 +42,14 @@ const CUT_RANGE_NANO_MAX = 5n * MINUTE_NANO;
  * Every call once, whatever the order in which its spans arrived. Beyond the limits of size, memory and time the calls of each n-th trace
  * are counted and scaled up, and the answer is partial and says so. Throws only where the database is away or the caller has gone.
  */
-export async function getDependencies(question: DependenciesQuestion, asking: Asking): Promise<DependenciesAnswer> {
+export async function getDependencies(
+  question: DependenciesQuestion,
+  asking: Asking,
+  callCounter: CallCounter | null = null,
+): Promise<DependenciesAnswer> {
   const startedMs = performance.now();
   const { range, focus, depth, comparison } = question;
-  const account: Account = { scans: [], reasons: [] };
+  const account: Account = { scans: [], reasons: [], callCounter };
   const whole = await readGraph(range, asking, account);
   const other = comparison === null ? null : await readGraph(comparison, asking, account);
   const kept = focus === null ? null : nearFocus(other === null ? [whole] : [whole, other], focus, depth);
@@ -75,6 +81,8 @@ function bounds(range: TimeRange): { fromNano: string; toNano: string } {
 interface Account {
   readonly scans: ScanFigures[];
   readonly reasons: string[];
+  /** null: nobody who could be asked. */
+  readonly callCounter: CallCounter | null;
 }
 
 async function readGraph(asked: TimeRange, asking: Asking, account: Account): Promise<Graph> {
@@ -90,7 +98,7 @@ async function readGraph(asked: TimeRange, asking: Asking, account: Account): Pr
   return buildGraph({ services: services.slice(0, NODE_COUNT_MAX), edges: edges.slice(0, EDGE_COUNT_MAX) });
 }
 
-async function readEdges(range: TimeRange, asking: Asking, { scans, reasons }: Account): Promise<EdgeTable> {
+async function readEdges(range: TimeRange, given: Asking, { scans, reasons, callCounter }: Account): Promise<EdgeTable> {
   const table = new EdgeTable();
   const add = (counted: Counted | null): void => {
     if (counted === null) {
@@ -103,16 +111,19 @@ async function readEdges(range: TimeRange, asking: Asking, { scans, reasons }: A
   };
   const plan = planMinutes(range, EDGE_TIERS);
   if (plan === null) {
-    add(await countRawEdges(inStretches([range]), asking, scans));
+    add(await countRawEdges(inStretches([range]), given, scans));
     return table;
   }
+  const isCounted = await isCountedAhead(plan, callCounter, given, scans);
+  // As another question: the ends that this one has found are outdated.
+  const asking = isCounted ? { ...given } : given;
   const cut = outsideOf(plan, range);
   const stored = readStoredEnds(asking, scans);
   const readRest = async (ends: LogEnds, among: Asking): Promise<(Counted | null)[]> => {
     const storedEnds = await stored;
     const isBehind = [...storedEnds].some(([partition, end]) => end > (ends.get(partition) ?? 0n));
     const subjects = [
-      ...(isBehind ? plan.minutes.map((minutes) => uncountedIn(minutes, ends, storedEnds)) : []),
+      ...(isBehind && !isCounted ? plan.minutes.map((minutes) => uncountedIn(minutes, ends, storedEnds)) : []),
       ...(cut.length > 0 ? [inStretches(cut)] : []),
     ];
     const found: (Counted | null)[] = [];

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { EdgeSpans } from "./count-edges.ts";
-import { CountedSenders } from "./counted-senders.ts";
+import { CountedSenders, beforeOf } from "./counted-senders.ts";
+import type { Stretch } from "./scope.ts";
 
 const [CLIENT, PRODUCER] = [3, 4];
 
@@ -35,15 +36,16 @@ function spansOf(rows: readonly Row[]): EdgeSpans {
   };
 }
 
-const step = (after: bigint): { after: bigint; from: Map<number, bigint> } => ({ after, from: new Map([[0, after * 100n]]) });
 const idOf = (half: number): bigint => (1n << 32n) | BigInt(half);
-const ALWAYS = [{ from: 0n, to: 10n ** 18n }];
+const stretch = (from: bigint, to: bigint): Stretch => ({ from, to });
+const ALWAYS = [stretch(0n, 10n ** 18n)];
 
 describe("senders that were counted", () => {
   it("are found with the time of their steps, and nothing else is", () => {
     const senders = new CountedSenders();
+    senders.begin(7n, 0n, [{ halves: Uint32Array.of(1, 9), stretch: stretch(0n, 5n) }]);
     senders.add(
-      step(0n),
+      7n,
       spansOf([
         { id: 5, startMs: 20 },
         { id: 3, startMs: 10 },
@@ -51,40 +53,37 @@ describe("senders that were counted", () => {
         { id: 6, startMs: 10, isOld: true },
       ]),
     );
-    const { ids, stretches } = senders.locate([3, 4, 5, 6, 7].map(idOf), ALWAYS);
-    assert.deepEqual([[...ids], stretches], [[idOf(3), idOf(5)], [{ from: 10_000_000n, to: 21_000_000n }]]);
-    const before = senders.locate([idOf(3)], [{ from: 0n, to: 12_000_000n }]);
-    assert.deepEqual(before.stretches, [{ from: 10_000_000n, to: 12_000_000n }]);
-    assert.equal(senders.locate([idOf(3)], [{ from: 0n, to: 10_000_000n }]).ids.size, 0);
+    const { ids, stretches } = senders.locate([3, 4, 5, 6, 7, 9].map(idOf), ALWAYS);
+    assert.deepEqual([...ids], [3, 5, 9].map(idOf));
+    assert.deepEqual(stretches, [stretch(0n, 21_000_000n)], "steps of few are kept together");
+    assert.deepEqual(senders.locate([idOf(3)], [stretch(0n, 12_000_000n)]).stretches, [stretch(0n, 12_000_000n)]);
+    assert.equal(senders.locate([idOf(3)], [stretch(30_000_000n, 40_000_000n)]).ids.size, 0);
   });
 
-  it("are known from the first step that was seen on, over steps of few and of none", () => {
+  it("are not remembered before that is wanted, nor once another builder has taken a step", () => {
     const senders = new CountedSenders();
-    assert.equal(senders.knownFrom(0n), null);
-    senders.add(step(7n), spansOf([]));
-    senders.add(step(8n), spansOf([{ id: 1, startMs: 50 }]));
-    senders.add(step(9n), spansOf([{ id: 2, startMs: 40 }]));
-    assert.deepEqual(senders.knownFrom(10n), new Map([[0, 700n]]));
-    const { ids, stretches } = senders.locate([1, 2].map(idOf), ALWAYS);
-    assert.deepEqual([ids.size, stretches], [2, [{ from: 40_000_000n, to: 51_000_000n }]]);
+    senders.add(0n, spansOf([{ id: 1, startMs: 1 }]));
+    assert.equal(senders.knownSince(1n), null);
+    senders.begin(1n, 100n, []);
+    assert.equal(senders.knownSince(1n), 100n);
+    senders.add(1n, spansOf([]));
+    senders.add(2n, spansOf([{ id: 2, startMs: 1 }]));
+    assert.equal(senders.knownSince(3n), 100n);
+    assert.equal(senders.knownSince(4n), null);
+    senders.add(4n, spansOf([{ id: 3, startMs: 1 }]));
+    assert.equal(senders.knownSince(5n), null);
   });
 
-  it("are forgotten once another builder has taken a step", () => {
-    const senders = new CountedSenders();
-    senders.add(step(0n), spansOf([{ id: 1, startMs: 1 }]));
-    assert.equal(senders.knownFrom(2n), null);
-    senders.add(step(2n), spansOf([{ id: 2, startMs: 1 }]));
-    assert.deepEqual(senders.knownFrom(3n), new Map([[0, 200n]]));
-    assert.deepEqual([...senders.locate([1, 2].map(idOf), ALWAYS).ids], [idOf(2)]);
-  });
-
-  it("are forgotten from the oldest on where they are too many", () => {
+  it("are forgotten from the oldest on where they are too many, and it is known since when", () => {
     const senders = new CountedSenders(70_000);
     const many = (from: number): EdgeSpans =>
       spansOf(Array.from({ length: 40_000 }, (_, at) => ({ id: from + at, startMs: from })));
-    senders.add(step(0n), many(0));
-    senders.add(step(1n), many(100_000));
-    assert.deepEqual(senders.knownFrom(2n), new Map([[0, 100n]]));
+    senders.begin(0n, 0n, []);
+    senders.add(0n, many(0));
+    assert.equal(senders.knownSince(1n), 0n);
+    senders.add(1n, many(100_000));
+    assert.equal(senders.knownSince(2n), 1_000_000n);
     assert.deepEqual([...senders.locate([5, 100_005].map(idOf), ALWAYS).ids], [idOf(100_005)]);
+    assert.deepEqual(beforeOf([stretch(0n, 5n), stretch(7n, 9n)], 8n), [stretch(0n, 5n), stretch(7n, 8n)]);
   });
 });

@@ -1,27 +1,23 @@
 /**
- * The senders that a builder has counted itself. Of most senders that are missing it so knows that they were never stored, as those of traces that
- * were not sampled: without, each step looks for them among all spans of an hour, 20 ns a span. Pure.
+ * The senders that were counted. Of most senders that are missing it is so known that they were never stored, as those of traces that were not
+ * sampled: without, each step looks for them among all spans of an hour, 20 ns a span. Nothing is remembered before a step misses many. Pure.
  */
-import type { LogEnds } from "../log-positions.ts";
 import type { EdgeSpans } from "./count-edges.ts";
 import { mergeStretches, subtractStretches, type Stretch } from "./scope.ts";
 
-/** Senders of steps that followed each other. */
-interface Chunk {
-  /** Where the first of the steps began. */
-  readonly from: LogEnds;
-  /** Number of the last one. */
-  readonly step: bigint;
-  /** Of each id 32 of its 64 bits, in order: of ten million, one in 400 that are looked for is found in vain. */
+/** Senders that began in a stretch of time. */
+export interface SenderChunk {
+  /** Of each id the lower 32 of its 64 bits, in order: of ten million, one in 400 that are looked for is found in vain. */
   readonly halves: Uint32Array;
   readonly stretch: Stretch;
 }
 
 const CHUNK_ID_COUNT_MAX = 65_536;
-/** 32 MB: an hour in which 2,200 messages a second are sent. */
-const ID_COUNT_MAX = 8_000_000;
+/** 64 MB: two hours in which 2,200 messages a second are sent. */
+export const SENDER_COUNT_MAX = 16_000_000;
 const PRODUCER = 4;
 const NANO_PER_MS = 1_000_000n;
+const EVER: Stretch = { from: -(2n ** 63n), to: 2n ** 63n };
 
 export interface LocatedSenders {
   readonly ids: ReadonlySet<bigint>;
@@ -31,29 +27,41 @@ export interface LocatedSenders {
 
 export class CountedSenders {
   readonly #idCountMax: number;
-  #chunks: Chunk[] = [];
+  #chunks: SenderChunk[] = [];
   #idCount = 0;
+  #since: bigint | null = null;
+  /** Number of the last step that was seen. */
+  #step = 0n;
 
-  constructor(idCountMax = ID_COUNT_MAX) {
+  constructor(idCountMax = SENDER_COUNT_MAX) {
     this.#idCountMax = idCountMax;
   }
 
-  /** From where on everything was counted here until the step of this number, and so is known; null: nothing is. */
-  knownFrom(step: bigint): LogEnds | null {
-    const [first] = this.#chunks;
-    return first !== undefined && this.#chunks.at(-1)?.step === step ? first.from : null;
+  /** All that began from then on, and were counted up to the step of this number, are known; null: none are. */
+  knownSince(step: bigint): bigint | null {
+    return this.#step === step ? this.#since : null;
   }
 
-  /** The fresh spans of a step that was taken. */
-  add(step: { readonly after: bigint; readonly from: LogEnds }, spans: EdgeSpans): void {
-    if (this.knownFrom(step.after) === null) this.#forgetAll();
-    const own = chunkOf(step, spans);
+  /** `chunks`: all that began from `since` on and were counted up to the step of this number. */
+  begin(step: bigint, since: bigint, chunks: readonly SenderChunk[]): void {
+    this.#chunks = [...chunks];
+    this.#idCount = chunks.reduce((sum, { halves }) => sum + halves.length, 0);
+    this.#since = since;
+    this.#step = step;
+  }
+
+  /** The fresh spans of the step after the one of this number. */
+  add(step: bigint, spans: EdgeSpans): void {
+    if (this.knownSince(step) === null) return;
+    this.#step = step + 1n;
+    const own = chunkOf(spans);
+    if (own === null) return;
     const last = this.#chunks.at(-1);
     if (last !== undefined && last.halves.length + own.halves.length <= CHUNK_ID_COUNT_MAX)
       this.#chunks[this.#chunks.length - 1] = joinChunks(last, own);
     else this.#chunks.push(own);
     this.#idCount += own.halves.length;
-    while (this.#idCount > this.#idCountMax && this.#chunks.length > 1) this.#idCount -= this.#chunks.shift()?.halves.length ?? 0;
+    while (this.#idCount > this.#idCountMax) this.#forgetOldest();
   }
 
   /** Those of the ids that may be known to have begun in the stretches. */
@@ -75,14 +83,24 @@ export class CountedSenders {
     return { ids: located, stretches: mergeStretches([...places].flat()) };
   }
 
-  #forgetAll(): void {
-    this.#chunks = [];
-    this.#idCount = 0;
+  #forgetOldest(): void {
+    const oldest = this.#chunks.shift();
+    if (oldest === undefined || this.#since === null) return;
+    this.#idCount -= oldest.halves.length;
+    if (oldest.stretch.to > this.#since) this.#since = oldest.stretch.to;
   }
 }
 
-function chunkOf({ after, from }: { readonly after: bigint; readonly from: LogEnds }, spans: EdgeSpans): Chunk {
-  const { count, ids, kind, isFresh, startMs } = spans;
+/** The part of the stretches before an instant. */
+export function beforeOf(stretches: readonly Stretch[], instant: bigint): Stretch[] {
+  return subtractStretches(stretches, [{ ...EVER, from: instant }]);
+}
+
+function inCommon(stretches: readonly Stretch[], others: readonly Stretch[]): Stretch[] {
+  return subtractStretches(stretches, subtractStretches(stretches, others));
+}
+
+function chunkOf({ count, ids, kind, isFresh, startMs }: EdgeSpans): SenderChunk | null {
   const halves: number[] = [];
   let firstMs = Infinity;
   let lastMs = -Infinity;
@@ -92,26 +110,17 @@ function chunkOf({ after, from }: { readonly after: bigint; readonly from: LogEn
     firstMs = Math.min(firstMs, startMs[row] ?? 0);
     lastMs = Math.max(lastMs, startMs[row] ?? 0);
   }
-  const stretch = halves.length === 0 ? NOWHEN : { from: BigInt(firstMs) * NANO_PER_MS, to: (BigInt(lastMs) + 1n) * NANO_PER_MS };
-  return { from, step: after + 1n, halves: Uint32Array.from(halves).sort(), stretch };
+  if (halves.length === 0) return null;
+  const stretch = { from: BigInt(firstMs) * NANO_PER_MS, to: (BigInt(lastMs) + 1n) * NANO_PER_MS };
+  return { halves: Uint32Array.from(halves).sort(), stretch };
 }
 
-const NOWHEN: Stretch = { from: 0n, to: 0n };
-
-function joinChunks(first: Chunk, second: Chunk): Chunk {
+function joinChunks(first: SenderChunk, second: SenderChunk): SenderChunk {
   const halves = new Uint32Array(first.halves.length + second.halves.length);
   halves.set(first.halves);
   halves.set(second.halves, first.halves.length);
-  const stretches = [first, second].filter((chunk) => chunk.halves.length > 0).map(({ stretch }) => stretch);
-  const stretch = {
-    from: stretches.reduce((least, { from }) => (from < least ? from : least), stretches[0]?.from ?? 0n),
-    to: stretches.reduce((most, { to }) => (to > most ? to : most), 0n),
-  };
-  return { from: first.from, step: second.step, halves: halves.sort(), stretch };
-}
-
-function inCommon(stretches: readonly Stretch[], others: readonly Stretch[]): Stretch[] {
-  return subtractStretches(stretches, subtractStretches(stretches, others));
+  const [a, b] = [first.stretch, second.stretch];
+  return { halves: halves.sort(), stretch: { from: a.from < b.from ? a.from : b.from, to: a.to > b.to ? a.to : b.to } };
 }
 
 /** `sorted` has the number. */

@@ -6,16 +6,11 @@ import { joinArrays, joinFixed, joinTexts } from "../native/join-columns.ts";
 import { readBlocks } from "../native/read-blocks.ts";
 import { readInt64 } from "../native/read-int64.ts";
 import type { NativeBlock } from "../native/read-native.ts";
-import { positionsBefore, type LogEnds } from "../log-positions.ts";
 import { findMissingSenders, type EdgeSpans } from "./count-edges.ts";
-import type { CountedSenders } from "./counted-senders.ts";
+import { LINKED_IDS, MAY_RECEIVE, areMany, planSearches, sendingSource, type KnownSenders } from "./find-senders.ts";
 import { PEER_TEXT_SQL } from "./peers.ts";
 import { HAS_PARENT, PARENT, SELF, subtractStretches, startsIn, touchedTraces, type EdgeScope, type Stretch } from "./scope.ts";
 
-const LINKED_IDS = "arrayMap((trace, span) -> cityHash64(trace, span), link_trace_id, link_span_id)";
-/** Spans that a message may have come from, by the parent (consumers only) and the links. */
-const ABOVE_IDS = `arrayConcat(if(kind = 5 AND ${HAS_PARENT}, [${PARENT}], []), ${LINKED_IDS})`;
-const MAY_RECEIVE = "(kind = 5 OR (kind IN (0, 1, 2) AND notEmpty(link_span_id)))";
 const COLUMNS = `${SELF} AS id, if(${HAS_PARENT}, ${PARENT}, 0) AS parent, trace_id, service, kind, status,
   intDiv(toUnixTimestamp64Nano(start), 1000000) AS start_ms, duration_nano, ${durationBucketSql()} AS bucket,
   if(kind IN (3, 4), [], ${LINKED_IDS}) AS linked, if(kind IN (3, 4), [], link_trace_id) AS linked_traces`;
@@ -56,31 +51,6 @@ function contextSources(scope: EdgeScope): string[] {
   return sources;
 }
 
-/** So many ids are written out; more are found again by the server. */
-const WRITTEN_ID_COUNT_MAX = 5_000;
-/** Of so many spans the bloom filters of trace ids are asked, a quarter of the time of looking at everything; of 250 they take as long as that. */
-const FILTERED_COUNT_MAX = 100;
-
-interface SenderSearch {
-  /** By their ids: their trace ids in hex. */
-  readonly wanted: ReadonlyMap<bigint, string>;
-  readonly stretches: readonly Stretch[];
-  /** Condition on where they were counted. */
-  readonly context: string;
-}
-
-/** Of the context the senders that are wanted. `sources` are those of the context. */
-function sendingSource({ wanted, stretches, context }: SenderSearch, fresh: string, sources: readonly string[]): string | null {
-  if (wanted.size === 0 || stretches.length === 0) return null;
-  const again = [fresh, ...sources]
-    .map((source) => `SELECT arrayJoin(${ABOVE_IDS}) FROM spans PREWHERE ${source} AND ${MAY_RECEIVE}`)
-    .join(" UNION ALL ");
-  const ids = wanted.size <= WRITTEN_ID_COUNT_MAX ? [...wanted.keys()].join(", ") : again;
-  const isInTrace =
-    wanted.size <= FILTERED_COUNT_MAX ? ` AND trace_id IN (${[...new Set(wanted.values())].map(traceIdSql).join(", ")})` : "";
-  return `kind = 4${isInTrace} AND ${SELF} IN (${ids}) AND ${startsIn(stretches)} AND ${context}`;
-}
-
 export interface ReadEdgeSpans {
   readonly spans: EdgeSpans;
   readonly scans: readonly ScanFigures[];
@@ -88,15 +58,8 @@ export interface ReadEdgeSpans {
   readonly isWhole: boolean;
 }
 
-/** What whoever reads knows of the senders that were counted. */
-export interface KnownSenders {
-  readonly senders: CountedSenders;
-  /** Of whatever was counted at these positions and behind. */
-  readonly from: LogEnds;
-}
-
 export interface SenderReading {
-  readonly known?: KnownSenders | null;
+  readonly known?: KnownSenders;
   /** Among more spans than these, many senders are not looked for. */
   readonly searchedSpanCountMax?: number;
 }
@@ -105,7 +68,7 @@ export async function readEdgeSpans(
   database: SpanDatabase,
   scope: EdgeScope,
   options: QueryOptions,
-  { known = null, searchedSpanCountMax = Infinity }: SenderReading = {},
+  { known, searchedSpanCountMax = Infinity }: SenderReading = {},
 ): Promise<ReadEdgeSpans> {
   const scans: ScanFigures[] = [];
   const read = async (selects: readonly string[]): Promise<readonly NativeBlock[]> => {
@@ -131,8 +94,8 @@ export async function readEdgeSpans(
   const missing = findMissingSenders(spans);
   const sending: NativeBlock[] = [];
   let isWhole = true;
-  for (const search of senderSearches(missing, scope, context, known)) {
-    if (search.wanted.size > FILTERED_COUNT_MAX && (await countIn(search.stretches)) > searchedSpanCountMax) {
+  for (const search of await planSearches(database, { missing, scope, context, known }, options)) {
+    if (areMany(search.wanted) && (await countIn(search.stretches)) > searchedSpanCountMax) {
       isWhole = false;
       continue;
     }
@@ -143,26 +106,6 @@ export async function readEdgeSpans(
     }
   }
   return { spans: sending.length === 0 ? spans : joinBlocks([...old, ...sending, ...newest]), scans, isWhole };
-}
-
-/** Where to look for those that are missing, one place after the other; who is found leaves `missing` in between. */
-function senderSearches(
-  missing: ReadonlyMap<bigint, string>,
-  { senders, near }: EdgeScope,
-  context: string,
-  known: KnownSenders | null,
-): SenderSearch[] {
-  if (known !== null) {
-    const { ids, stretches } = known.senders.locate(missing.keys(), senders);
-    const located = new Map([...missing].filter(([id]) => ids.has(id)));
-    return [
-      { wanted: located, stretches, context },
-      { wanted: missing, stretches: senders, context: positionsBefore(known.from) },
-    ];
-  }
-  // Many were most likely sent shortly before they were received; then the rest of the hour is looked through for the others only.
-  const first = missing.size > FILTERED_COUNT_MAX ? near : [];
-  return [first, subtractStretches(senders, first)].map((stretches) => ({ wanted: missing, stretches, context }));
 }
 
 function joinBlocks(blocks: readonly NativeBlock[]): EdgeSpans {

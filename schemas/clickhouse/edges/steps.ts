@@ -45,11 +45,8 @@ export async function takeEdgeStep(
     options,
   );
   const number = step.after + 1n;
-  const from = senders.knownFrom(step.after);
-  const spans =
-    scope === null
-      ? null
-      : (await readEdgeSpans(database, scope, options, { known: from === null ? null : { senders, from } })).spans;
+  const known = { senders, step: step.after };
+  const spans = scope === null ? null : (await readEdgeSpans(database, scope, options, { known })).spans;
   const counts = spans === null ? [] : await countEdges(spans);
   await database.insert(INSERT_COUNTS, encodeRows([...buildMarks(step, number), ...buildRows(counts, number)]), {
     params: { day: step.day, after: step.after.toString() },
@@ -58,7 +55,7 @@ export async function takeEdgeStep(
     queryId,
     ...aborting,
   });
-  if (spans !== null) senders.add(step, spans);
+  if (spans !== null) senders.add(step.after, spans);
 }
 
 /** Minutes that a row of `edge_rollups` is of. The longest: a histogram of eight hours is little larger than one of an hour. */
