@@ -26,7 +26,10 @@ before(async () => {
     await insertSpans(
       stack.writer,
       Array.from({ length: SPAN_COUNT }, (_, at) => ({
-        ...{ trace: `${offset}-${at}`, id: "1", service: "a", isError: at % 4 === 0 },
+        trace: `${offset}-${at}`,
+        id: "1",
+        service: "a",
+        isError: at % 4 === 0,
         startNano: from + BigInt(at) * stepNano,
         text: { "app.zone": at % 4 === 0 ? "bad" : "good" },
       })),

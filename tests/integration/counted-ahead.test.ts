@@ -45,8 +45,13 @@ async function storeCalls(): Promise<void> {
 async function askThrough(callCounter: CallCounter, count: number): Promise<number[]> {
   const server = await startQueryServer({
     address: { host: "127.0.0.1", port: 0 },
-    ...{ database: stack.reader, uiDir: null, ingest: () => NO_RECEIVERS, importer: null, callCounter },
-    ...{ metrics: new Registry(), logger: openLog("test", "silent") },
+    database: stack.reader,
+    uiDir: null,
+    ingest: () => NO_RECEIVERS,
+    importer: null,
+    callCounter,
+    metrics: new Registry(),
+    logger: openLog("test", "silent"),
   });
   try {
     const ask = async (): Promise<number> => {

@@ -49,7 +49,9 @@ it("gives the slowest spans, one a trace, of equals the one that began first", a
       day += 1n;
       const from = START + day * DAY;
       const spans = list.map(({ trace, duration, start }, at) => ({
-        ...{ trace: `t${trace} ${day}`, id: String(at), service: "a" },
+        trace: `t${trace} ${day}`,
+        id: String(at),
+        service: "a",
         startNano: from + BigInt(start),
         durationNano: BigInt(duration) * 1000n,
       }));

@@ -89,8 +89,11 @@ export class EdgeStepPlanner {
 
   #addArrived(rows: readonly PieceRow[]): void {
     const arrived = rows.map(({ partition, day, spans, first, end }): Piece => ({
-      ...{ partition, day, spanCount: Number(spans) },
-      ...{ first: BigInt(first), end: BigInt(end) },
+      partition,
+      day,
+      spanCount: Number(spans),
+      first: BigInt(first),
+      end: BigInt(end),
     }));
     this.#pieces = [...Map.groupBy([...this.#pieces, ...arrived], ({ partition, day }) => `${partition} ${day}`).values()]
       .map((pieces) => pieces.reduce(joinPieces))
