@@ -1,13 +1,13 @@
 /** Having spans counted instead of joining them for one question alone: who asks next finds them counted. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
-import { REACH_NANO, SKEW_NANO, startsIn } from "@callchain/schemas/clickhouse/edges/scope.ts";
+import { startsIn } from "@callchain/schemas/clickhouse/edges/scope.ts";
 import { positionsBetween } from "@callchain/schemas/clickhouse/log-positions.ts";
 import type { CallCounter } from "@callchain/schemas/span/ports.ts";
 import { findEnds } from "../counted-ends.ts";
 import type { Asking } from "../range.ts";
 import type { RollupPlan } from "../rollup-plan.ts";
-import { readStoredEnds } from "./raw-edges.ts";
+import { nearOf, readStoredEnds } from "./raw-edges.ts";
 
 /** Fewer are joined sooner than a step is taken. */
 const SPAN_COUNT_MIN = 10_000;
@@ -25,9 +25,8 @@ export async function isCountedAhead(
   if (callCounter === null) return false;
   const [{ ends }, stored] = await Promise.all([findEnds("edge_rollups", asking), readStoredEnds(asking, scans)]);
   if (![...stored].some(([partition, end]) => end > (ends.get(partition) ?? 0n))) return false;
-  const near = minutes.map(({ from, to }) => ({ from: from - REACH_NANO, to: to + SKEW_NANO }));
   const { rows, scan } = await asking.database.query<{ n: string }>(
-    `SELECT count() AS n FROM spans WHERE ${positionsBetween(ends, stored)} AND ${startsIn(near)}`,
+    `SELECT count() AS n FROM spans WHERE ${positionsBetween(ends, stored)} AND ${startsIn(minutes.map(nearOf))}`,
     { signal: asking.signal },
   );
   scans.push(scan);

@@ -24,13 +24,19 @@ export function inStretches(stretches: readonly Stretch[]): Subject {
   return { fresh: within, context: `NOT ${within}`, isContextCounted: false, facts: within };
 }
 
+/** Where spans begin that may say something of this stretch; of those behind it only answers to long calls do. */
+export function nearOf({ from, to }: Stretch): Stretch {
+  return { from: from - REACH_NANO, to: to + SKEW_NANO + LONG_NANO };
+}
+
 /**
  * What spans that came after `counted` add to the facts of this stretch, or take back. Of the spans behind its end only answers to its long
  * calls can.
  */
-export function uncountedIn({ from, to }: Stretch, counted: LogEnds, stored: LogEnds): Subject {
+export function uncountedIn(stretch: Stretch, counted: LogEnds, stored: LogEnds): Subject {
+  const { from, to } = stretch;
   const longCalls = `SELECT trace_id FROM spans WHERE ${startsIn([{ from: to - REACH_NANO, to }])} AND kind = 3 AND duration_nano > ${LONG_NANO}`;
-  const near = startsIn([{ from: from - REACH_NANO, to: to + SKEW_NANO + LONG_NANO }]);
+  const near = startsIn([nearOf(stretch)]);
   const behind = startsIn([{ from: to + SKEW_NANO + LONG_NANO, to: to + REACH_NANO }]);
   return {
     fresh: `${positionsBetween(counted, stored)} AND (${near} OR (${behind} AND trace_id IN (${longCalls})))`,
