@@ -4,7 +4,7 @@ import { SERVICE_COUNT, corpusServiceName } from "./corpus.ts";
 
 export const DAY_FROM_NANO = 1_768_435_200_000_000_000n;
 export const DAY_NANO = 86_400_000_000_000n;
-const HOUR_NANO = DAY_NANO / 24n;
+export const HOUR_NANO = DAY_NANO / 24n;
 
 export interface OwnQuestion {
   readonly name: string;
@@ -115,3 +115,40 @@ const aggregates: readonly OwnQuestion[] = [
 export function ownQuestions(ids: readonly string[]): OwnQuestion[] {
   return [...traces(ids), ...searches, ...aggregates];
 }
+
+/** Behind the last full minute, as "until now" is. */
+const UNTIL_NANO = DAY_FROM_NANO + HOUR_NANO - 13_000_000_000n;
+
+/** What the page asks of the last minutes of an hour that is filled. */
+function pageQuestionsOf(minutes: bigint): OwnQuestion[] {
+  const length = minutes * 60_000_000_000n;
+  const part = range(UNTIL_NANO - length, length);
+  const question = (name: string, ask: (at: number) => string): OwnQuestion => ({
+    name: `${name}, ${minutes} min`,
+    targetMs: null,
+    ask,
+    repeatsMax: 10,
+  });
+  const series = (at: number, text: string): string =>
+    `/series?${part}&${query(text.replace("SERVICE", corpusServiceName(at % SERVICE_COUNT)))}`;
+  return [
+    question("services", () => `/services?${part}`),
+    question("a service's page", (at) => `/services/${service(at)}?${part}`),
+    question("latency of everything", () => `/latency?${part}`),
+    question("latency of a service", (at) => `/latency?${part}&service=${service(at)}`),
+    question("heatmap", () => `/heatmap?${part}`),
+    question("slowest spans of everything", () => `/exemplars?${part}`),
+    question("service graph", () => `/dependencies?${part}`),
+    question("newest traces", () => `/traces?${part}`),
+    question("slowest traces", () => `/traces?${part}&sort=slowest`),
+    question("errors a second by service", (at) => series(at, "{ status = error } | rate() by (resource.service.name)")),
+    question("a service's errors compared", (at) =>
+      series(at, '{ resource.service.name = "SERVICE" } | compare({ status = error })'),
+    ),
+    question("services while typing", (at) => `/attributes/service/values?${part}&prefix=${"crpsuo"[at % 6] ?? ""}`),
+    question("values while typing", (at) => `/attributes/user.id/values?${part}&prefix=u-000${(at % 16).toString(16)}`),
+    question("names while typing", (at) => `/attributes?${part}&prefix=${["h", "u", "db", "k8s"][at % 4] ?? ""}`),
+  ];
+}
+
+export const pageQuestions: readonly OwnQuestion[] = [...pageQuestionsOf(15n), ...pageQuestionsOf(59n)];

@@ -1,6 +1,7 @@
 /**
  * The questions of the design's targets over a filled store, through the REST API: `npm run bench -- query [spans] [directory]
- * [--beside SPANS_PER_SECOND] [--only TEXT] [--out DIR]`; a directory is filled once and kept, so that one corpus serves many measurements.
+ * [--beside SPANS_PER_SECOND] [--hour] [--only TEXT] [--out DIR]`; with `--hour` the spans lie within one, and what the page asks of its last 15 minutes
+ * and of all of it is asked; a directory is filled once and kept, so that one corpus serves many measurements.
  * The corpus goes through the transcoder into the embedded engine and is counted into the rollups; then the all-in-one is started over it and
  * asked, while a sender in a process of its own exports spans to it as fast as `--beside` says. Every question has other values each time, so
  * that no cache of answers can flatter. With `--peers` beside other systems: query-peers.ts.
@@ -18,7 +19,7 @@ import { countRollups } from "./count-rollups.ts";
 import { startLoad } from "./peers/load-process.ts";
 import { cpuSecondsOf, familyOf } from "./proc.ts";
 import { runQueryPeers } from "./query-peers.ts";
-import { DAY_FROM_NANO, DAY_NANO, ownQuestions, type OwnQuestion } from "./query-questions.ts";
+import { DAY_FROM_NANO, DAY_NANO, HOUR_NANO, ownQuestions, pageQuestions, type OwnQuestion } from "./query-questions.ts";
 import { formatNumber, formatTable, percentileOf, spreadOf, writeReport } from "./report.ts";
 
 const SPANS_PER_REQUEST = 500;
@@ -30,11 +31,11 @@ const WARM_OFFSET = 1000;
 const SETTLE_MS = 10_000;
 const SEND_SECONDS_MAX = 3600;
 
-async function fill(stack: QueryStack, spanCount: number): Promise<bigint> {
+async function fill(stack: QueryStack, spanCount: number, rangeNano: bigint): Promise<bigint> {
   const options = { requestCount: Math.ceil(spanCount / SPANS_PER_REQUEST), spansPerRequest: SPANS_PER_REQUEST };
   let block: Uint8Array[] = [];
   let offset = 0n;
-  for (const request of corpusRequests({ ...options, startNano: DAY_FROM_NANO, rangeNano: DAY_NANO })) {
+  for (const request of corpusRequests({ ...options, startNano: DAY_FROM_NANO, rangeNano })) {
     block.push(request);
     if (block.length < REQUESTS_PER_BLOCK) continue;
     offset = await storeRequests(stack.writer, block, offset);
@@ -66,6 +67,7 @@ async function fillLargeTrace(stack: QueryStack, number: number, count: number, 
 const OwnRun = z.object({
   question: z.string(),
   spans: z.number(),
+  hours: z.number(),
   besidePerSecond: z.number(),
   targetMs: z.number().nullable(),
   /** Empty where the question was refused; then `refused` says how. */
@@ -80,8 +82,7 @@ type OwnRun = z.infer<typeof OwnRun>;
 async function measure(
   { child, queryUrl }: CallchainProcess,
   question: OwnQuestion,
-  spans: number,
-  besidePerSecond: number,
+  filled: Pick<OwnRun, "spans" | "hours" | "besidePerSecond">,
 ): Promise<OwnRun> {
   const { name, targetMs, ask, repeatsMax = REPEATS } = question;
   const ask1 = async (repeat: number): Promise<string | null> => {
@@ -101,16 +102,16 @@ async function measure(
     if (refused === null) timesMs.push(performance.now() - startedMs);
   }
   const cpuMs = ((cpuSecondsOf(pids) - cpuBefore) * 1000) / Math.max(1, timesMs.length);
-  return { question: name, spans, besidePerSecond, targetMs, timesMs, cpuMs, refused };
+  return { question: name, ...filled, targetMs, timesMs, cpuMs, refused };
 }
 
 /** Fills and counts a directory's store where it is empty. Resolves with traces to ask for. */
-async function prepare(dir: string, spanCount: number): Promise<string[]> {
+async function prepare(dir: string, spanCount: number, rangeNano: bigint): Promise<string[]> {
   const stack = await startQueryStack(undefined, join(dir, "clickhouse"));
   try {
     const stored = await stack.writer.query<{ n: string }>("SELECT count() AS n FROM spans");
     if (stored.rows[0]?.n === "0") {
-      const offset = await fill(stack, spanCount);
+      const offset = await fill(stack, spanCount, rangeNano);
       await fillLargeTrace(stack, 100_000, 100_000, await fillLargeTrace(stack, 1_000, 1_000, offset));
     }
     const { builder } = await countRollups(stack);
@@ -144,6 +145,7 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
     allowPositionals: true,
     options: {
       beside: { type: "string", default: "0" },
+      hour: { type: "boolean", default: false },
       only: { type: "string", default: "" },
       out: { type: "string", default: "bench-results" },
     },
@@ -153,14 +155,16 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
   const dir = positionals[1] ?? makeTempDir();
   const end = new AbortController();
   try {
-    const traceIds = await prepare(dir, spanCount);
+    const traceIds = await prepare(dir, spanCount, values.hour ? HOUR_NANO : DAY_NANO);
+    const questions = values.hour ? pageQuestions : ownQuestions(traceIds);
+    const filled = { spans: spanCount, hours: values.hour ? 1 : 24, besidePerSecond: beside };
     const callchain = await startCallchain(dir);
     try {
       const sending = beside > 0 ? sendBeside(callchain.otlpHttpUrl, beside, end.signal) : Promise.resolve();
       if (beside > 0) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       const runs: OwnRun[] = [];
-      for (const question of ownQuestions(traceIds).filter(({ name }) => name.includes(values.only))) {
-        runs.push(await measure(callchain, question, spanCount, beside));
+      for (const question of questions.filter(({ name }) => name.includes(values.only))) {
+        runs.push(await measure(callchain, question, filled));
         process.stderr.write(`${formatOwn(runs.slice(-1)).split("\n").at(-1)}\n`);
       }
       end.abort();
@@ -191,6 +195,6 @@ function formatOwn(runs: readonly OwnRun[]): string {
     ];
   });
   const [first] = runs;
-  const title = `${formatNumber(first?.spans ?? 0)} spans over 24 h, ${formatNumber(first?.besidePerSecond ?? 0)} spans/s stored beside; ${REPEATS} questions each at most, other values every time`;
+  const title = `${formatNumber(first?.spans ?? 0)} spans over ${first?.hours ?? 24} h, ${formatNumber(first?.besidePerSecond ?? 0)} spans/s stored beside; ${REPEATS} questions each at most, other values every time`;
   return `${title}\n\n${formatTable(["question", "p50 ms", "p95 ms", "CPU ms", "target p95 ms", ""], rows)}`;
 }
