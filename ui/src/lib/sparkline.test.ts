@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { sparklinePaths } from "./sparkline.ts";
+import { levelEnds, sparklinePaths } from "./sparkline.ts";
 
 describe("a sparkline", () => {
   it("spans the box, with the largest value at the top", () => {
@@ -14,5 +14,16 @@ describe("a sparkline", () => {
     assert.equal(sparklinePaths([0, 0], 10, 5).line, "M0,5L10,5");
     assert.equal(sparklinePaths([3], 10, 5).line, "M0,1L10,1");
     assert.equal(sparklinePaths([], 10, 5).line, "");
+  });
+
+  it("shows steps that the range cuts as if they were whole, and leaves out what is too little of one", () => {
+    const ends = (from: number, to: number): { fromNano: string; toNano: string } => ({
+      fromNano: `${from * 1_000_000_000}`,
+      toNano: `${to * 1_000_000_000}`,
+    });
+    assert.deepEqual(levelEnds([30, 60, 60, 15], ends(90, 255), 60), [60, 60, 60, 60]);
+    assert.deepEqual(levelEnds([60, 60, 60], ends(60, 240), 60), [60, 60, 60]);
+    assert.deepEqual(levelEnds([1, 60, 2], ends(118, 182), 60), [60]);
+    assert.deepEqual(levelEnds([5, 7], ends(90, 130), 60), [5, 7]);
   });
 });

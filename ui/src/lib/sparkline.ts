@@ -12,3 +12,22 @@ export function sparklinePaths(values: readonly number[], width: number, height:
   if (values.length === 1) points.push(`${width},${y(values[0] ?? 0)}`);
   return { line: `M${points.join("L")}`, area: `M0,${height}L${points.join("L")}L${width},${height}Z` };
 }
+
+/** Less of a step than this says too little of the rest of it. */
+const SHARE_MIN = 0.25;
+
+/** Counts as if the range covered every step in full: it may cut the first and the last, which would look like a fall. */
+export function levelEnds(
+  values: readonly number[],
+  { fromNano, toNano }: { readonly fromNano: string; readonly toNano: string },
+  stepSeconds: number,
+): number[] {
+  const stepNano = BigInt(Math.round(stepSeconds * 1e9));
+  const [from, to] = [BigInt(fromNano), BigInt(toNano)];
+  if (values.length < 3 || stepNano <= 0n) return [...values];
+  const covered = (nano: bigint): number => Number(nano) / Number(stepNano);
+  const first = covered(stepNano - (from % stepNano));
+  const last = covered(((to - 1n) % stepNano) + 1n);
+  const level = (value: number, share: number): number[] => (share < SHARE_MIN ? [] : [value / share]);
+  return [...level(values[0] ?? 0, first), ...values.slice(1, -1), ...level(values.at(-1) ?? 0, last)];
+}
