@@ -1,7 +1,7 @@
 /**
  * Counts stored spans into the rollups, step by step, beside the writers (schemas/clickhouse/rollups.ts says why each span is counted once).
- * It holds nothing: every round begins with what the rows say. Several may run, in one process or in many; a step that another one has
- * taken is refused by the server and looked for no further.
+ * Every round begins with what the rows say; what is remembered of edges saves looking (edge-counting.ts). Several may run, in one process or in
+ * many; a step that another one has taken is refused by the server and looked for no further.
  */
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
 import { ROLLUPS, listUncounted, planSteps, takeStep, type Rollup } from "@callchain/schemas/clickhouse/rollups.ts";
@@ -49,6 +49,7 @@ export function openRollupReport(metrics: Registry, logger: Log): RollupReport {
 }
 
 const INTERVAL_MS = 5_000;
+
 /** Begins to count; `stop` lets go of the step under way, which is then taken or not. */
 export function startRollupBuilder(options: RollupBuilderOptions): Running & CallCounter {
   const { databases, report, intervalMs = INTERVAL_MS } = options;

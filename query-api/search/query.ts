@@ -125,6 +125,9 @@ export interface Query {
   readonly expression: Expression | null;
 }
 
+/** Every span. */
+export const EVERYTHING: Query = { expression: null };
+
 export const QUERY_CHARS_MAX = 4096;
 export const REGEX_CHARS_MAX = 256;
 export const TERM_COUNT_MAX = 64;

@@ -10,7 +10,7 @@ import { canonicalKey } from "../search/canonical-key.ts";
 import { attributeNames } from "@callchain/schemas/span/conventions.ts";
 import { textMapOf } from "@callchain/schemas/clickhouse/word-keys.ts";
 import { RESOURCE_COUNT_MAX } from "../search/compile-attribute.ts";
-import type { Query } from "../search/query.ts";
+import { EVERYTHING } from "../search/query.ts";
 import { countCalls } from "./count-spans.ts";
 import { locateResourceCounts } from "./resources.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
@@ -176,7 +176,6 @@ async function listFieldValues(field: GroupField, question: AttributeQuestion, {
   return { rows, scans: [scan] };
 }
 
-const EVERYTHING: Query = { expression: null };
 const COUNTED_INTRINSICS: ReadonlySet<string> = new Set(["kind", "status"]);
 const COUNTED_VALUE_COUNT_MAX = 10_000;
 

@@ -1,4 +1,4 @@
-/** The step of a question that asks for none. */
+/** The step of a question. */
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
 import type { GroupField, Query } from "../search/query.ts";
@@ -17,19 +17,27 @@ export interface ChosenStep {
   readonly scans: readonly ScanFigures[];
 }
 
-/** Of a round length, 60 to 120 of them where the range allows; no part of a minute where that would have many spans looked at one by one. */
+/** What is to be cut into steps. */
+interface Steps {
+  readonly range: TimeRange;
+  readonly query: Query;
+  readonly by: GroupField | null;
+}
+
+/** The step that was asked for; else one of a round length, 60 to 120 of them where the range allows; no part of a minute where that would have many spans looked at one by one. */
 export async function chooseStep(
-  { range, query, by }: { readonly range: TimeRange; readonly query: Query; readonly by: GroupField | null },
+  steps: Steps & { readonly stepNano: bigint | null },
   asking: Asking,
   spanCountMax = SPAN_COUNT_MAX,
 ): Promise<ChosenStep> {
-  return await inMinutes(chooseStepNano(range), { range, query, by }, asking, spanCountMax);
+  if (steps.stepNano !== null) return { stepNano: steps.stepNano, scans: [] };
+  return await inMinutes(chooseStepNano(steps.range), steps, asking, spanCountMax);
 }
 
 /** `stepNano`, or a minute where the rollups then answer what many spans would have to be looked at for. */
 export async function inMinutes(
   stepNano: bigint,
-  { range, query, by }: { readonly range: TimeRange; readonly query: Query; readonly by: GroupField | null },
+  { range, query, by }: Steps,
   asking: Asking,
   spanCountMax = SPAN_COUNT_MAX,
 ): Promise<ChosenStep> {

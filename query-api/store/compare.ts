@@ -89,7 +89,7 @@ async function compareWithin(
   );
   const matchingCount = Number(rows[0]?.n ?? 0);
   const sourceOf = await openSource(query, matching, range, stepNano, asking);
-  if (matchingCount <= sampleMax) return joinScans(await countValues(query, sourceOf(null), asking), scan);
+  if (matchingCount <= sampleMax) return withScans(await countValues(query, sourceOf(null), asking), scan);
   const share = sampleMax / matchingCount;
   const inWindows = await countValues(query, sourceOf(sampleWindows(stepNano, share)), asking);
   // Spans that came in bursts may lie between the windows.
@@ -98,7 +98,7 @@ async function compareWithin(
   const sampled = countSpansOf(counted.points);
   const every = sampled === 0 ? 1 : matchingCount / sampled;
   const reason = `Of ${matchingCount} spans ${sampled} were looked at, from all over the time range, and scaled up; narrow the query or the range for exact counts.`;
-  return joinScans(
+  return withScans(
     {
       ...counted,
       points: counted.points.map((point) => ({ ...point, n: Math.round(point.n * every) })),
@@ -109,7 +109,7 @@ async function compareWithin(
   );
 }
 
-function joinScans(compared: Compared, ...scans: readonly ScanFigures[]): Compared {
+function withScans(compared: Compared, ...scans: readonly ScanFigures[]): Compared {
   return { ...compared, scans: [...scans, ...compared.scans] };
 }
 

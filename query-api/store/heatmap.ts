@@ -23,11 +23,10 @@ const ROW_COARSER = 3;
 export async function getHeatmap(question: HeatmapQuestion, asking: Asking): Promise<HeatmapAnswer> {
   const startedMs = performance.now();
   const { range, query } = question;
-  const selected = { range, query, by: null, isEntry: false, groups: null };
-  const step = question.stepNano === null ? await chooseStep(selected, asking) : { stepNano: question.stepNano, scans: [] };
+  const selection = { range, query, by: null, isEntry: false, groups: null };
+  const step = await chooseStep({ ...selection, stepNano: question.stepNano }, asking);
   const { stepNano } = step;
-  const selection = { ...selected, stepNano };
-  const { found, scans } = await countBuckets(selection, ROW_COARSER, asking);
+  const { found, scans } = await countBuckets({ ...selection, stepNano }, ROW_COARSER, asking);
   const firstPoint = range.from / stepNano;
   return {
     fromNano: range.from.toString(),

@@ -27,8 +27,7 @@ export async function getLatency(question: LatencyQuestion, asking: Asking): Pro
   const startedMs = performance.now();
   const { range, by, percentiles, query, groupCountMax } = question;
   const selection = { range, query, by: by?.field ?? null, isEntry: false, groups: null };
-  const step = question.stepNano === null ? await chooseStep(selection, asking) : { stepNano: question.stepNano, scans: [] };
-  const { stepNano } = step;
+  const { stepNano, scans } = await chooseStep({ ...selection, stepNano: question.stepNano }, asking);
   const sizes = by === null ? null : await countCalls({ ...selection, stepNano: null }, groupCountMax + 1, asking);
   const largest = sizes?.found.toSorted((a, b) => b.figures.count - a.figures.count || compareGroups(a.by, b.by)) ?? [];
   const shown = sizes === null ? [null] : largest.slice(0, groupCountMax).map((group) => group.by);
@@ -43,7 +42,7 @@ export async function getLatency(question: LatencyQuestion, asking: Asking): Pro
     query: formatQuery(query),
     groups: buildGroups(question, stepNano, shown, counted.found),
     scan: buildScan(
-      [...step.scans, ...(sizes?.scans ?? []), ...counted.scans],
+      [...scans, ...(sizes?.scans ?? []), ...counted.scans],
       startedMs,
       isCut ? [`The ${groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`] : [],
     ),

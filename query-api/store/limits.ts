@@ -1,12 +1,6 @@
 /** Questions that may be too large: what cannot be answered within the limits is asked of less. */
-import { Failure } from "@callchain/schemas/span/errors.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
-import type { Asking, TimeRange } from "./range.ts";
-
-/** Time, memory or rows: a smaller question can be answered. */
-function isBeyondLimits(error: unknown): boolean {
-  return error instanceof Failure && (error.code === "timeout" || error.code === "overloaded" || error.code === "too_large");
-}
+import { isBeyondLimits, type Asking, type TimeRange } from "./range.ts";
 
 /** Asks of the whole range, else of its newest sixteenth; `reasons` says so then. Rejects where that is too much as well. */
 export async function askWithinLimits<T>(

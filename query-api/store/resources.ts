@@ -37,7 +37,7 @@ export async function findResources(queries: readonly Query[], range: TimeRange,
 export async function locateResources(range: TimeRange, asking: Asking): Promise<{ source: string; scan: ScanFigures }> {
   const { tail, scan } = await readTail(asking);
   const source = `SELECT resource FROM resource_counts WHERE ${isInHours(range.from / HOUR_NANO, range.to / HOUR_NANO + 1n)}
-     UNION ALL SELECT resource FROM spans WHERE ${isWithin(range.from, range.to)} AND ${tail}`;
+     UNION ALL SELECT resource FROM spans WHERE ${startsIn([range])} AND ${tail}`;
   return { source, scan };
 }
 
@@ -74,6 +74,3 @@ async function readTail(asking: Asking): Promise<{ tail: string; scan: ScanFigur
 /** Of the rollup: hours since 1970, `end` not included. */
 const isInHours = (first: bigint, end: bigint): string =>
   `tier = ${HOUR_TIER} AND minute >= ${first * BigInt(HOUR_TIER)} AND minute < ${end * BigInt(HOUR_TIER)}`;
-
-const isWithin = (from: bigint, to: bigint): string =>
-  `start >= fromUnixTimestamp64Nano(${from}) AND start < fromUnixTimestamp64Nano(${to})`;

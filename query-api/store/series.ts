@@ -7,7 +7,7 @@ import type { CompiledQuery } from "../search/compile.ts";
 import { formatField, type GroupField, type Query } from "../search/query.ts";
 import { formatSeriesQuery, type FigureQuery, type SeriesQuery } from "../search/series-query.ts";
 import { isDuration } from "../search/trace-query.ts";
-import { chooseStep } from "./choose-step.ts";
+import { chooseStep, type ChosenStep } from "./choose-step.ts";
 import { compareSpans } from "./compare.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { countCalls } from "./count-spans.ts";
@@ -48,7 +48,8 @@ interface PointRow extends GroupRow {
 /** Throws Failure "timeout" or "overloaded" at the limits in force. */
 export async function getSeries(question: SeriesQuestion, asking: Asking): Promise<SeriesAnswer> {
   const { range, query } = question;
-  const stepNano = question.stepNano ?? (await chooseSeriesStep(question, asking));
+  const step = await chooseSeriesStep(question, asking);
+  const { stepNano } = step;
   const times = Array.from({ length: countPoints(range, stepNano) }, (_, at) =>
     ((range.from / stepNano + BigInt(at)) * stepNano).toString(),
   );
@@ -56,13 +57,14 @@ export async function getSeries(question: SeriesQuestion, asking: Asking): Promi
   const answer =
     query.kind === "compare"
       ? { unit: "spans" as const, ...(await compareSpans(query, question.spans, range, stepNano, asking)) }
-      : { unit: unitOf(query), ...(await getFigures({ ...question, query }, stepNano, asking)) };
+      : { unit: unitOf(query), ...(await getFigures({ ...question, query }, step, asking)) };
   return { ...told, query: formatSeriesQuery(query), ...answer };
 }
 
-async function chooseSeriesStep({ range, query, spans }: SeriesQuestion, asking: Asking): Promise<bigint> {
-  if (query.kind === "compare" || !isCount(query)) return chooseStepNano(range);
-  return (await chooseStep({ range, query: spans, by: groupOf(query) }, asking)).stepNano;
+async function chooseSeriesStep({ range, query, spans, stepNano }: SeriesQuestion, asking: Asking): Promise<ChosenStep> {
+  if (query.kind === "figures" && isCount(query))
+    return await chooseStep({ range, query: spans, by: groupOf(query), stepNano }, asking);
+  return { stepNano: stepNano ?? chooseStepNano(range), scans: [] };
 }
 
 interface ReadFigures {
@@ -75,11 +77,12 @@ interface ReadFigures {
 
 async function getFigures(
   question: SeriesQuestion<FigureQuery>,
-  stepNano: bigint,
+  step: ChosenStep,
   asking: Asking,
 ): Promise<Pick<SeriesAnswer, "series" | "scan">> {
   const startedMs = performance.now();
   const { range, query, groupCountMax } = question;
+  const { stepNano } = step;
   const askedCount = query.stages.length === 0 ? groupCountMax : RANKED_GROUP_COUNT_MAX;
   const isCounted =
     isCount(query) && planRollup(range, { kind: "step", nano: stepNano }, question.spans, groupOf(query)) !== null;
@@ -96,7 +99,7 @@ async function getFigures(
       ? [`The ${groupCountMax} largest groups are shown; there are more: narrow the query or raise groups.`]
       : []),
   ];
-  return { series, scan: buildScan(scans, startedMs, reasons) };
+  return { series, scan: buildScan([...step.scans, ...scans], startedMs, reasons) };
 }
 
 /** Spans are counted, of everything or in groups of one field: the rollups may tell. */

@@ -5,7 +5,7 @@ import { durationBucketSql } from "@callchain/schemas/clickhouse/duration-bucket
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import { SPAN_KINDS } from "@callchain/schemas/span/span.ts";
 import { NANO_PER_SECOND, unixNano } from "@callchain/schemas/span/time.ts";
-import { attribute, compare, type GroupField, type Query } from "../search/query.ts";
+import { EVERYTHING, attribute, compare, type GroupField, type Query } from "../search/query.ts";
 import { inMinutes } from "./choose-step.ts";
 import { countCalls, countEntries, type Counted, type EntryFigures } from "./count-spans.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
@@ -63,8 +63,6 @@ async function readServices(
   };
   return { current: side(1n), previous: side(0n), scans };
 }
-
-const EVERYTHING: Query = { expression: null };
 
 /** The shortest step of whole minutes, or of a round part of one, that cuts the range into at most 60 equal parts; of a day and more, of hours. */
 function sparklineStepNano({ from, to }: TimeRange): bigint {

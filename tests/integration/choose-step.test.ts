@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { chooseStep } from "@callchain/query-api/store/choose-step.ts";
-import { attribute, compare, type Query } from "@callchain/query-api/search/query.ts";
+import { EVERYTHING, attribute, compare, type Query } from "@callchain/query-api/search/query.ts";
 import { parseGroupField, type GroupField } from "@callchain/query-api/store/group-by.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
@@ -10,7 +10,6 @@ import { insertSpans } from "../support/span-rows.ts";
 
 const SECOND = 1_000_000_000n;
 const T = 1_800_000_000n * SECOND;
-const EVERYTHING: Query = { expression: null };
 const route: Query = { expression: compare(attribute("span", "http.route"), "=", { type: "string", value: "/" }) };
 
 let stack: QueryStack;
@@ -34,7 +33,7 @@ async function stepSeconds(
 ): Promise<number> {
   const range = { from: unixNano(T), to: unixNano(T + minutes * 60n * SECOND) };
   const asking = { database: stack.reader, signal: AbortSignal.timeout(10_000) };
-  const { stepNano } = await chooseStep({ range, query, by }, asking, spanCountMax);
+  const { stepNano } = await chooseStep({ range, query, by, stepNano: null }, asking, spanCountMax);
   return Number(stepNano) / 1e9;
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { parseSeriesQuery } from "@callchain/query-api/search/parse.ts";
-import type { Query } from "@callchain/query-api/search/query.ts";
+import { EVERYTHING } from "@callchain/query-api/search/query.ts";
 import { compareSpans } from "@callchain/query-api/store/compare.ts";
 import type { SeriesAnswer } from "@callchain/schemas/api/series.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
@@ -37,8 +37,6 @@ before(async () => {
     );
 });
 after(() => stack.stop());
-
-const EVERYTHING: Query = { expression: null };
 
 async function ask(from: bigint, sampleMax: number): Promise<Pick<SeriesAnswer, "series" | "scan">> {
   const range = { from: unixNano(from), to: unixNano(from + BigInt(SPAN_COUNT) * SECOND) };

@@ -1,13 +1,12 @@
 /** The services of a range as nodes of the graph. */
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { RESOURCE_COUNT_MAX } from "../../search/compile-attribute.ts";
-import type { GroupField, Query } from "../../search/query.ts";
+import { EVERYTHING, type GroupField } from "../../search/query.ts";
 import { countCallsAndRoots } from "../count-spans.ts";
 import type { Asking, TimeRange } from "../range.ts";
 import { locateResources } from "../resources.ts";
 import type { ServiceFigures } from "./graph.ts";
 
-const EVERYTHING: Query = { expression: null };
 const BY_SERVICE: GroupField = { kind: "attribute", scope: "resource", key: "service.name" };
 
 const namespaceOf = (key: string): string => `nullIf(JSONExtractString(aResource, '${key}'), '')`;
