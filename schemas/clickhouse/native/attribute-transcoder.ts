@@ -79,7 +79,8 @@ export class AttributeTranscoder {
       this.appendText(keyStart, keyLength, start + 2, length);
       return;
     }
-    if (bytes[start] === ANY_VALUE.intValue) {
+    // An empty value ends where it begins: what stands there is of the next field.
+    if (start < end && bytes[start] === ANY_VALUE.intValue) {
       cursor.pos = start + 1;
       cursor.varint(end);
       if (cursor.pos === end) {

@@ -22,6 +22,7 @@ const mutations: readonly Mutation[] = [
   (body, at, value) => Uint8Array.from([...body.subarray(0, at), ...body.subarray(value % body.length)]),
   spoilId,
   spoilId,
+  emptyValue,
 ];
 
 /** Finds the next id by its tag and length, then makes it another field or all zero: what only costs a span. */
@@ -32,6 +33,12 @@ function spoilId(body: Uint8Array, at: number, value: number): Uint8Array {
     return value % 4 < 2 ? body.with(start, 0x1a) : body.slice().fill(0, start + 2, start + 2 + size);
   }
   return body;
+}
+
+/** Finds the next length-delimited field 2, a value of an attribute for one, and says that it is empty: what was in it follows it. */
+function emptyValue(body: Uint8Array, at: number): Uint8Array {
+  const start = body.indexOf(0x12, at);
+  return start === -1 || start + 1 === body.length ? body : body.with(start + 1, 0);
 }
 
 const mutation = fc.record({
@@ -89,6 +96,21 @@ test("4,000 mutated requests are refused or stored, and whatever passes the scan
   block.reset();
   block.append({ partition: 0, offset: 0n, value: good });
   assert.deepEqual(readBlock(Buffer.concat(block.encode(1))).map(readRow), expectRows(good));
+});
+
+test("an empty value of an attribute is empty, whatever follows it", () => {
+  const ids = { traceId: new Uint8Array(16).fill(1), spanId: new Uint8Array(8).fill(2) };
+  const attributes = [{ key: "http.response.status_code", value: { intValue: 200 } }];
+  const body = encodeWithProtobufjs({ resourceSpans: [{ scopeSpans: [{ spans: [{ ...ids, attributes }] }] }] });
+  const valueAt = body.lastIndexOf(0x12);
+  assert.deepEqual([...body.subarray(valueAt)], [0x12, 3, 0x18, 0xc8, 1]);
+  // The number is now an unknown field of the attribute.
+  const changed = body.with(valueAt + 1, 0);
+  assert.equal(scanRequest(changed).spanCount, 1);
+  const block = new SpanBlock();
+  assert.equal(block.append({ partition: 0, offset: 0n, value: changed }), 1);
+  const [row] = readBlock(Buffer.concat(block.encode(1)));
+  assert.deepEqual([row?.get("attr_int"), row?.get("attr_json")], [[], [["http.response.status_code", "null"]]]);
 });
 
 test("random bytes are refused or empty", () => {
