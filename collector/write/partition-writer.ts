@@ -196,7 +196,8 @@ export class PartitionWriter {
       { partition, offset: offset.toString(), byteCount: record.value.length, reason: error.message },
       "a log record cannot be decoded; it is kept as a dead letter",
     );
-    batch.deadLetters.push({ partition, offset, reason: error.message, record: record.value.slice() });
+    // A copy: the bytes are lent, and where they are a Buffer its slice() would be a view of them.
+    batch.deadLetters.push({ partition, offset, reason: error.message, record: Uint8Array.from(record.value) });
   }
 
   #schedule(atMs: number): void {
