@@ -1,9 +1,12 @@
 /** When a key that is pressed may be a shortcut. */
 import { settings } from "./settings.svelte.ts";
 
-/** True where the focus is on something that takes letters itself, and within dialogs, which have keys of their own. */
+/**
+ * True where the focus is on something that takes letters itself, and within dialogs, which have keys of their own. One that was closed has the
+ * focus until the next frame.
+ */
 function takesText(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false;
+  if (!(target instanceof HTMLElement) || target.closest("dialog:not([open])") !== null) return false;
   return target.closest("input, textarea, select, dialog, [contenteditable], [role=textbox]") !== null;
 }
 
