@@ -7,24 +7,17 @@ import type { Log } from "@callchain/schemas/runtime/log.ts";
 import { engineErrorOf, EngineError, ERROR } from "./errors.ts";
 import { FifoPool, openFifo } from "./fifos.ts";
 import { Gate } from "./gate.ts";
-import { identifier, stringLiteral } from "./literal.ts";
-import { loadNative, type NativeBinding, type NativeConnection, type NativeResult } from "./native.ts";
+import { stringLiteral } from "./literal.ts";
+import { loadNative, type NativeBinding, type NativeConnection } from "./native.ts";
 import { describeHolder } from "./holder.ts";
 import { ID_SETTING, serverConfig, type EngineLimits } from "./server-config.ts";
+import { Sessions, type Session } from "./sessions.ts";
 import { Spool, spoolDirOf } from "./spool.ts";
 
 /** Statements of one class wait for each other and for no other class: readers never hold up an insert. */
 export type StatementClass = "read" | "insert" | "change" | "control";
 
-/** What a statement runs with: one connection, opened for it and closed after it. */
-export interface StatementContext {
-  readonly queryId: string;
-  readonly database: string | null;
-  readonly settings: ReadonlyMap<string, string>;
-  /** Bound parameters as ClickHouse's HTTP interface takes them: escaped by the rules of TSV. */
-  readonly params: ReadonlyMap<string, string>;
-  /** Format of an answer whose statement names none. */
-  readonly defaultFormat: string;
+export interface StatementContext extends Session {
   /** Aborting kills the statement. */
   readonly signal: AbortSignal;
 }
@@ -43,8 +36,6 @@ export interface StreamedAnswer {
   readonly done: Promise<EngineAnswer>;
 }
 
-/** ClickHouse's own default of max_query_size. */
-const QUERY_BYTES_MAX = 262_144;
 const STREAMS_MAX = 12;
 const WAITING_MAX = 128;
 const CANCEL_RETRY_MS = 25;
@@ -56,8 +47,7 @@ export class Engine {
   readonly spool: Spool;
   readonly #log: Log;
   readonly #native: NativeBinding;
-  readonly #dir: string;
-  readonly #args: readonly string[];
+  readonly #sessions: Sessions;
   readonly #fifos: FifoPool;
   readonly #gates: Readonly<Record<StatementClass, Gate>>;
   readonly #running = new Map<string, AbortController>();
@@ -66,21 +56,22 @@ export class Engine {
 
   constructor(dataDir: string, limits: EngineLimits, log: Log) {
     this.#log = log;
-    this.#dir = join(dataDir, "clickhouse");
+    const dir = join(dataDir, "clickhouse");
     const ownDir = join(dataDir, "engine");
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
     mkdirSync(ownDir, { recursive: true, mode: 0o700 });
     const configPath = join(ownDir, `config-${process.pid}.xml`);
     writeFileSync(configPath, serverConfig(limits));
-    this.#args = [`--config-file=${configPath}`];
+    const args = [`--config-file=${configPath}`];
     this.#native = loadNative();
     try {
-      this.#anchor = this.#native.CreateConnection(this.#dir, this.#args);
+      this.#anchor = this.#native.CreateConnection(dir, args);
     } catch (error) {
       throw new Error(describeHolder(dataDir, error), { cause: error });
     } finally {
       rmSync(configPath);
     }
+    this.#sessions = new Sessions(this.#native, dir, args);
     // From here on the directory is ours: what an earlier process left can go.
     const pipes = join(ownDir, "pipes");
     rmSync(pipes, { recursive: true, force: true });
@@ -99,7 +90,7 @@ export class Engine {
 
   /** Runs one statement and returns its whole answer. Rejects with EngineError. */
   run(sql: string, statementClass: StatementClass, context: StatementContext): Promise<EngineAnswer> {
-    return this.#admit(statementClass, context, () => this.#call(sql, statementClass, context));
+    return this.#admit(statementClass, context, (signal) => this.#call(sql, statementClass, context, signal));
   }
 
   /**
@@ -110,13 +101,16 @@ export class Engine {
     const answer = new Promise<StreamedAnswer>((resolve) => {
       started = resolve;
     });
-    const admitted = this.#admit("read", context, async () => {
+    const admitted = this.#admit("read", context, async (signal) => {
       const fifo = this.#fifos.take();
       const reader = openFifo(fifo);
       const gone = new Promise<void>((resolve) => reader.stream.once("close", () => resolve()));
-      const done = this.#call(`${before} INTO OUTFILE ${stringLiteral(fifo.path)} TRUNCATE ${after}`, "read", context).finally(
-        reader.finish,
-      );
+      const done = this.#call(
+        `${before} INTO OUTFILE ${stringLiteral(fifo.path)} TRUNCATE ${after}`,
+        "read",
+        context,
+        signal,
+      ).finally(reader.finish);
       started?.({ stream: reader.stream, done });
       await done.catch(() => undefined);
       // Whatever is left unread would reach the next user of the pipe.
@@ -137,10 +131,15 @@ export class Engine {
   async close(): Promise<void> {
     for (const running of this.#running.values()) running.abort();
     while (this.#running.size > 0) await delay(CANCEL_RETRY_MS);
+    this.#sessions.close();
     this.#native.CloseConnection(this.#anchor);
   }
 
-  async #admit<T>(statementClass: StatementClass, context: StatementContext, work: () => Promise<T>): Promise<T> {
+  async #admit<T>(
+    statementClass: StatementClass,
+    context: StatementContext,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     if (this.#running.has(context.queryId)) {
       throw new EngineError(
         ERROR.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
@@ -157,7 +156,7 @@ export class Engine {
       const cancel = (): void => void kills.push(this.#cancel(context.queryId, ended.signal));
       signal.addEventListener("abort", cancel, { once: true });
       try {
-        return await work();
+        return await work(signal);
       } finally {
         signal.removeEventListener("abort", cancel);
         ended.abort();
@@ -170,21 +169,12 @@ export class Engine {
     }
   }
 
-  async #call(sql: string, statementClass: StatementClass, context: StatementContext): Promise<EngineAnswer> {
+  async #call(sql: string, statementClass: StatementClass, session: Session, signal: AbortSignal): Promise<EngineAnswer> {
     const began = performance.now();
-    const result = await this.#callNative(`${prefixOf(statementClass, context)}${sql}`, context.defaultFormat);
+    const result = await (statementClass === "read"
+      ? this.#sessions.read(sql, session, signal)
+      : this.#sessions.run(sql, session));
     return { bytes: result.bytes, elapsedMs: performance.now() - began, rowCount: result.rowsRead };
-  }
-
-  async #callNative(sql: string, format: string): Promise<NativeResult> {
-    const connection = this.#native.CreateConnection(this.#dir, this.#args);
-    try {
-      return await this.#native.QueryAsyncConnection(connection, sql, format);
-    } catch (error) {
-      throw engineErrorOf(error);
-    } finally {
-      this.#native.CloseConnection(connection);
-    }
   }
 
   /** Asks the engine to kill a statement until it has ended: right after its start the engine does not list it yet. */
@@ -192,45 +182,11 @@ export class Engine {
     const kill = `KILL QUERY WHERE Settings['${ID_SETTING}'] = ${stringLiteral(queryId)} ASYNC`;
     for (let waitMs = CANCEL_RETRY_MS; !ended.aborted; waitMs = Math.min(waitMs * 2, CANCEL_RETRY_MAX_MS)) {
       try {
-        await this.#callNative(kill, "Null");
+        await this.#sessions.control(kill);
       } catch (error) {
         this.#log.warn({ queryId, reason: engineErrorOf(error).text }, "a statement could not be killed yet");
       }
       await delay(waitMs, undefined, { signal: ended }).catch(() => undefined);
     }
   }
-}
-
-/** Where chDB differs from a server: asynchronous inserts would acknowledge rows before they are stored. */
-const DEFAULT_SETTINGS: ReadonlyMap<string, string> = new Map([
-  ["async_insert", "0"],
-  ["implicit_select", "0"],
-  ["allow_introspection_functions", "0"],
-]);
-
-/**
- * A server that has less than a gigabyte free for each thread gives a question but one, and this one never has more: with it every question of
- * a store of 5M spans took its whole CPU time, on any number of cores.
- */
-const READ_SETTINGS: ReadonlyMap<string, string> = new Map([
-  ...DEFAULT_SETTINGS,
-  ["max_threads_min_free_memory_per_thread", "0"],
-]);
-
-/** `readonly` comes last: nothing may be set after it. */
-function prefixOf(statementClass: StatementClass, context: StatementContext): string {
-  const fallbacks = statementClass === "read" ? READ_SETTINGS : DEFAULT_SETTINGS;
-  const changes = [`${ID_SETTING}=${stringLiteral(context.queryId)}`];
-  for (const [name, value] of fallbacks) if (!context.settings.has(name)) changes.push(`${name}=${stringLiteral(value)}`);
-  for (const [name, value] of context.params) changes.push(`param_${name}=${stringLiteral(value)}`);
-  for (const [name, value] of context.settings)
-    if (name !== "readonly" && name !== ID_SETTING) changes.push(`${name}=${stringLiteral(value)}`);
-  const readonly = context.settings.get("readonly");
-  if (readonly !== undefined) changes.push(`readonly=${stringLiteral(readonly)}`);
-  const use = context.database === null ? "" : `USE ${identifier(context.database)}; `;
-  const set = changes.join(", ");
-  if (set.length < QUERY_BYTES_MAX / 4) return `${use}SET ${set}; `;
-  // Long parameters: a server takes them beside the statement, here they are one. The limit then holds again for the statement itself.
-  const own = context.settings.has("max_query_size") ? "" : `max_query_size=${QUERY_BYTES_MAX}, `;
-  return `${use}SET max_query_size=${set.length * 4 + QUERY_BYTES_MAX}; SET ${own}${set}; `;
 }

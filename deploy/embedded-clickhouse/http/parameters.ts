@@ -28,7 +28,7 @@ const IGNORED: ReadonlySet<string> = new Set(
 );
 /** What would change the meaning of a request if it were ignored. */
 const REFUSED: Readonly<Record<string, string>> = {
-  session_id: "sessions are not kept: every statement has a connection of its own",
+  session_id: "sessions are not kept: every statement has settings of its own",
   role: "there are no roles in the embedded engine",
   compress: "ClickHouse's own compression is not spoken: use enable_http_compression=1 with Accept-Encoding: gzip",
   decompress: "ClickHouse's own compression is not spoken: use Content-Encoding: gzip",
