@@ -6,6 +6,7 @@ import { scanRequest } from "@callchain/schemas/otlp/scan.ts";
 import { messageOf } from "@callchain/schemas/span/errors.ts";
 import type { ImportedSpans, SpanImporter, SpanLogAppender } from "@callchain/schemas/span/ports.ts";
 import { unixNanoFromMs } from "@callchain/schemas/span/time.ts";
+import { ArrivalRate } from "./arrival-rate.ts";
 import { ByteBudget, type Lease } from "./budget.ts";
 import { decompress, type ContentCoding } from "./content-encoding.ts";
 import { JsonConverter } from "./json-converter.ts";
@@ -47,6 +48,7 @@ export class Intake implements SpanImporter {
   readonly #logger: Log;
   readonly #jsonConverter = new JsonConverter();
   readonly #warned = new Set<string>();
+  readonly #arrivals = new ArrivalRate();
   #acceptedSpanCount = 0;
   #rejectedSpanCount = 0;
   #refusedRequestCount = 0;
@@ -96,6 +98,7 @@ export class Intake implements SpanImporter {
     const scanned = scanRequest(request);
     if (scanned.spanCount > 0) await this.#log.append(scanned.request);
     this.#acceptedSpanCount += scanned.spanCount;
+    this.#arrivals.add(scanned.spanCount, performance.now());
     this.#rejectedSpanCount += scanned.rejectedSpanCount;
     return {
       acceptedSpanCount: scanned.spanCount,
@@ -139,6 +142,10 @@ export class Intake implements SpanImporter {
       refusedRequestCount: this.#refusedRequestCount,
       lastRejection: this.#lastRejection,
     };
+  }
+
+  arrivalsPerSecond(): number {
+    return this.#arrivals.perSecond(performance.now());
   }
 
   #note(transport: Transport, status: string, reason: string): void {

@@ -28,6 +28,8 @@ export interface Receivers extends Running, SpanImporter {
   readonly grpcUrl: string;
   /** What came so far, for `GET /api/v1/ingest`. */
   report(): ReceiveReport;
+  /** Spans accepted, just now. */
+  arrivalsPerSecond(): number;
 }
 
 /** Listens on both addresses, or on neither: throws Failure "unavailable" naming the address and its flag. */
@@ -45,6 +47,7 @@ export async function startReceivers(options: ReceiversOptions): Promise<Receive
       httpUrl: http.url,
       grpcUrl: grpc.url,
       report: () => intake.report(),
+      arrivalsPerSecond: () => intake.arrivalsPerSecond(),
       importJson: (request) => intake.importJson(request),
       stop: () => lifecycle.stop(),
     };

@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { openLocalLog } from "@callchain/collector/log/local/local-log.ts";
 import { startReceivers } from "@callchain/collector/receive/receivers.ts";
+import { BUSY_SPANS_PER_SECOND } from "@callchain/collector/write/edge-pace.ts";
 import { startRollupThread } from "@callchain/collector/write/rollup-thread.ts";
 import { startWriter } from "@callchain/collector/write/writer.ts";
 import { startQueryServer } from "@callchain/query-api/server.ts";
@@ -61,8 +62,6 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
   const writerDatabase = openDatabase(writing);
   lifecycle.add("writer's database", { stop: () => writerDatabase.close() });
   await migrate(writerDatabase, log, config.retentionDays === null ? {} : { retention: config.retentionDays });
-  const readerDatabase = openDatabase({ url: engine.url, role: "reader" });
-  lifecycle.add("reader's database", { stop: () => readerDatabase.close() });
   const spanLog = lifecycle.add(
     "log",
     await openLocalLog({
@@ -97,6 +96,9 @@ async function startParts(config: AllInOneConfig, log: Log, lifecycle: Lifecycle
       logger: log.child({ part: "receive" }),
     }),
   );
+  const isIngestCalm = (): boolean => receivers.arrivalsPerSecond() <= BUSY_SPANS_PER_SECOND;
+  const readerDatabase = openDatabase({ url: engine.url, role: "reader", isIngestCalm });
+  lifecycle.add("reader's database", { stop: () => readerDatabase.close() });
   const query = lifecycle.add(
     "query",
     await startQueryServer({

@@ -35,3 +35,50 @@ describe("connections to ClickHouse", () => {
     );
   });
 });
+
+describe("the rank of answering threads", () => {
+  const rankOf = async (asked: SpanDatabase): Promise<string | undefined> => {
+    const { rows } = await asked.query<{ rank: string }>("SELECT toString(getSetting('os_thread_priority')) AS rank");
+    return rows[0]?.rank;
+  };
+
+  it("is that of ingest while it is calm and few statements run, and behind it otherwise", async () => {
+    let isCalm = true;
+    const reader = engine.open("reader", { isIngestCalm: () => isCalm });
+    try {
+      const leaving = new AbortController();
+      const run = (): Promise<unknown> => reader.query("SELECT sleep(3)", { signal: leaving.signal });
+      const running = [run(), run(), run(), run(), run()];
+      assert.equal(await rankOf(reader), "0", "beside five others");
+      running.push(run());
+      assert.equal(await rankOf(reader), "10", "beside six others");
+      leaving.abort();
+      await Promise.all(running.map((statement) => assert.rejects(statement, { code: "timeout" })));
+      for (const times of CONNECTIONS) {
+        const stream = await reader.stream(`SELECT number FROM numbers(${100_000 * times}) FORMAT RowBinary`);
+        for await (const chunk of stream) {
+          assert.ok(chunk.length > 0);
+          break;
+        }
+        await assert.rejects(reader.query("SELECT throwIf(1)"));
+      }
+      assert.equal(await rankOf(reader), "0", "nothing runs any more");
+      isCalm = false;
+      assert.equal(await rankOf(reader), "10", "much arrives");
+      assert.equal(await rankOf(database), "10", "it is not known what arrives");
+      isCalm = true;
+      assert.equal(await rankOf(reader), "0", "calm again");
+    } finally {
+      await reader.close();
+    }
+  });
+
+  it("is not changed for what is written", async () => {
+    const writer = engine.open("writer");
+    try {
+      assert.equal(await rankOf(writer), "0");
+    } finally {
+      await writer.close();
+    }
+  });
+});
