@@ -9,6 +9,7 @@
 import type { DiffFigures, DiffNode } from "@callchain/schemas/api/analysis.ts";
 import { SPAN_KINDS } from "@callchain/schemas/span/span.ts";
 import { STATUS_ERROR, type SpanColumns } from "./columns.ts";
+import { computeSelfTime } from "./self-time.ts";
 import type { CallTree } from "./tree.ts";
 
 export type Side = "a" | "b";
@@ -60,6 +61,7 @@ export class CallPaths {
     totals.traceCount += 1;
     totals.errorCount += tree.errorCount;
     totals.durationNano += tree.durationNano;
+    const selfNano = computeSelfTime(tree);
     const nodeOf = new Int32Array(tree.count).fill(-1);
     for (let at = 0; at < tree.count; at += 1) {
       const above = tree.parent[at] ?? -1;
@@ -69,7 +71,7 @@ export class CallPaths {
       nodeOf[at] = number;
       const node = this.#nodes[number];
       if (node === undefined) this.leftOutSpanCount += 1;
-      else this.#count(node, side, columns, tree, at);
+      else this.#count(node, side, columns, tree.rows[at] ?? 0, selfNano[at] ?? 0);
     }
   }
 
@@ -112,13 +114,12 @@ export class CallPaths {
     return number;
   }
 
-  #count(node: PathNode, side: Side, columns: SpanColumns, tree: CallTree, at: number): void {
-    const row = tree.rows[at] ?? 0;
+  #count(node: PathNode, side: Side, columns: SpanColumns, row: number, selfNano: number): void {
     const figures = (node.figures[side] ??= { spanCount: 0, errorCount: 0, totalNano: 0, selfNano: 0, traceCount: 0 });
     figures.spanCount += 1;
     figures.errorCount += columns.status[row] === STATUS_ERROR ? 1 : 0;
     figures.totalNano += columns.durationNano[row] ?? 0;
-    figures.selfNano += tree.selfNano[at] ?? 0;
+    figures.selfNano += selfNano;
     figures.traceCount += node.lastTrace === this.#traceNumber ? 0 : 1;
     node.lastTrace = this.#traceNumber;
   }

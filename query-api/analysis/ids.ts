@@ -1,5 +1,7 @@
 /** Span ids as pairs of 32-bit words, and an index over them: objects and strings per span would cost a million-span trace seconds. */
 
+import { pick } from "./rows.ts";
+
 /** 64-bit ids, the upper and the lower half in an array each. */
 export interface IdColumn {
   readonly high: Uint32Array;
@@ -44,7 +46,10 @@ export class IdIndex {
 
   /** `rows` are indexes into `ids`; what the index gives back are positions in `rows`. */
   constructor(ids: IdColumn, rows: Uint32Array) {
-    this.#ids = { high: rows.map((row) => ids.high[row] ?? 0), low: rows.map((row) => ids.low[row] ?? 0) };
+    this.#ids = {
+      high: pick(ids.high, rows, new Uint32Array(rows.length)),
+      low: pick(ids.low, rows, new Uint32Array(rows.length)),
+    };
     let size = 16;
     while (size < 2 * rows.length) size *= 2;
     this.#mask = size - 1;

@@ -4,6 +4,7 @@
  */
 import type { SpanColumns } from "./columns.ts";
 import type { IdColumn } from "./ids.ts";
+import { countUp } from "./rows.ts";
 
 export interface SortedRows {
   /** Rows in canonical order, without copies. */
@@ -11,9 +12,10 @@ export interface SortedRows {
   readonly duplicateCount: number;
 }
 
-export function sortRows(columns: SpanColumns, spanIds: IdColumn, parentIds: IdColumn): SortedRows {
-  const compare = rowComparison(columns, spanIds, parentIds);
-  const sorted = new Uint32Array(columns.count).map((_, row) => row);
+/** `start` is by row, in the order of the instants; where it is equal, these decide. */
+export function sortRows(columns: SpanColumns, start: Float64Array, spanIds: IdColumn, parentIds: IdColumn): SortedRows {
+  const compare = rowComparison(columns, start, spanIds, parentIds);
+  const sorted = countUp(columns.count);
   // The database sends rows by start and span id, so that there is mostly nothing left to sort.
   if (!isSorted(sorted, compare)) sorted.sort(compare);
   const rows = new Uint32Array(columns.count);
@@ -34,11 +36,8 @@ function isSorted(rows: Uint32Array, compare: RowComparison): boolean {
   return true;
 }
 
-function rowComparison(columns: SpanColumns, spanIds: IdColumn, parentIds: IdColumn): RowComparison {
+function rowComparison(columns: SpanColumns, start: Float64Array, spanIds: IdColumn, parentIds: IdColumn): RowComparison {
   const { startNano, durationNano, kind, status, has } = columns;
-  // Rounding keeps order, so that only equal numbers need their bigints looked at.
-  const first = startNano[0] ?? 0n;
-  const start = Float64Array.from(startNano, (value) => Number(value - first));
   const numbers = [spanIds.high, spanIds.low, parentIds.high, parentIds.low, durationNano, kind, status, has];
   const texts = [
     [columns.service, columns.services],

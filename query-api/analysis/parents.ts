@@ -4,6 +4,7 @@
  */
 import { KIND, type SpanColumns } from "./columns.ts";
 import { IdIndex, formatId, type IdColumn } from "./ids.ts";
+import { pick } from "./rows.ts";
 
 export interface ParentEdges {
   /** Position of the parent, or -1 at the top level. */
@@ -137,7 +138,8 @@ function listMissing(
   parentIds: IdColumn,
   orphans: readonly number[],
 ): { missingParentIds: string[]; missingParentCount: number } {
-  const orphanRows = Uint32Array.from(orphans, (at) => rows[at] ?? 0);
+  if (orphans.length === 0) return { missingParentIds: [], missingParentCount: 0 };
+  const orphanRows = pick(rows, Uint32Array.from(orphans), new Uint32Array(orphans.length));
   const index = new IdIndex(parentIds, orphanRows);
   const missingParentIds: string[] = [];
   let missingParentCount = 0;

@@ -33,11 +33,13 @@ export function findPath(columns: SpanColumns, tree: CallTree): TracePath {
 }
 
 function pathTreeOf(columns: SpanColumns, tree: CallTree): PathTree {
+  const size = new Uint32Array(tree.count);
+  for (let at = 0; at < tree.count; at += 1) size[at] = (tree.descendantCount[at] ?? 0) + 1;
   return {
     rowCount: tree.count,
-    start: tree.start.map((start, at) => start + (tree.skewNano[at] ?? 0)),
-    duration: Float64Array.from(tree.rows, (row) => columns.durationNano[row] ?? 0),
-    size: tree.descendantCount.map((count) => count + 1),
+    start: tree.adjustedStart,
+    duration: tree.duration,
+    size,
     kind: (at) => SPAN_KINDS[columns.kind[tree.rows[at] ?? 0] ?? 0] ?? "unspecified",
   };
 }

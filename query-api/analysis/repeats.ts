@@ -70,7 +70,7 @@ function countChildren(tree: CallTree): Int32Array {
 }
 
 function measure(columns: SpanColumns, tree: CallTree, unordered: readonly number[]): Repeat {
-  const startOf = (at: number): number => (tree.start[at] ?? 0) + (tree.skewNano[at] ?? 0);
+  const startOf = (at: number): number => tree.adjustedStart[at] ?? 0;
   const durationOf = (at: number): number => columns.durationNano[tree.rows[at] ?? 0] ?? 0;
   const members = unordered.toSorted((a, b) => startOf(a) - startOf(b) || a - b);
   const sortedNano = Float64Array.from(members, durationOf).sort();

@@ -4,6 +4,7 @@ import { buildKeyValueJson } from "@callchain/schemas/otlp/export.ts";
 import type { TraceId } from "@callchain/schemas/span/ids.ts";
 import { ANOMALY, SPAN_KINDS, STATUS_CODES, type Span } from "@callchain/schemas/span/span.ts";
 import { formatId, readIds, type IdColumn } from "./ids.ts";
+import { computeSelfTime } from "./self-time.ts";
 import type { CallTree } from "./tree.ts";
 import type { TraceColumns } from "./columns.ts";
 
@@ -20,11 +21,12 @@ export function buildTreeAnswer(
   const { columns, scan } = found;
   const spanIds = readIds(columns.spanId);
   const parentIds = readIds(columns.parentId);
+  const selfNano = computeSelfTime(tree);
   const shown = Math.min(tree.count, TREE_SPAN_COUNT_MAX);
   const spans: TreeSpan[] = [];
   for (let at = 0; at < shown; at += 1) {
     const span = buildTreeSpan(tree, found, at, spanIds, parentIds);
-    spans.push({ ...span, statusMessage: messages.get(span.spanId) ?? "" });
+    spans.push({ ...span, selfNano: selfNano[at] ?? 0, statusMessage: messages.get(span.spanId) ?? "" });
   }
   const cut = shown < tree.count ? `The first ${shown} of ${tree.count} spans are here; view=skeleton has all.` : null;
   const partialReason = [found.partialReason, cut].filter((reason) => reason !== null).join(" ");
@@ -47,7 +49,7 @@ function buildTreeSpan(
   at: number,
   spanIds: IdColumn,
   parentIds: IdColumn,
-): Omit<TreeSpan, "statusMessage"> {
+): Omit<TreeSpan, "selfNano" | "statusMessage"> {
   const row = tree.rows[at] ?? 0;
   const hasParent = parentIds.high[row] !== 0 || parentIds.low[row] !== 0;
   return {
@@ -62,7 +64,6 @@ function buildTreeSpan(
     status: STATUS_CODES[columns.status[row] ?? 0] ?? "unset",
     startNano: (columns.startNano[row] ?? 0n).toString(),
     durationNano: columns.durationNano[row] ?? 0,
-    selfNano: tree.selfNano[at] ?? 0,
     orphan: tree.isOrphan[at] === 1,
     skewNano: tree.skewNano[at] ?? 0,
   };

@@ -14,7 +14,7 @@ import { STATUS_ERROR, type SpanColumns } from "./columns.ts";
 import { readIds } from "./ids.ts";
 import { sortRows } from "./order.ts";
 import { joinParents } from "./parents.ts";
-import { computeSelfTime } from "./self-time.ts";
+import { addUp, pick } from "./rows.ts";
 import { estimateSkew } from "./skew.ts";
 
 /** Everything by pre-order position (a parent before its children, siblings by start), but for what is said otherwise. */
@@ -29,9 +29,11 @@ export interface CallTree {
   readonly descendantCount: Int32Array;
   /** Nanoseconds from `startNano`, as stamped; a span without a start stands at 0. */
   readonly start: Float64Array;
-  readonly selfNano: Float64Array;
   /** Nanoseconds to add to the start so that the span fits its parent's clock. */
   readonly skewNano: Float64Array;
+  /** The start with that added. */
+  readonly adjustedStart: Float64Array;
+  readonly duration: Float64Array;
   readonly isSkewed: Uint8Array;
   readonly isOrphan: Uint8Array;
   /** Earliest start, and from there to the latest end. */
@@ -46,16 +48,14 @@ export interface CallTree {
 export function buildCallTree(columns: SpanColumns): CallTree {
   const spanIds = readIds(columns.spanId);
   const parentIds = readIds(columns.parentId);
-  const { rows: sorted, duplicateCount } = sortRows(columns, spanIds, parentIds);
+  const extent = measureExtent(columns);
+  const { rows: sorted, duplicateCount } = sortRows(columns, extent.start, spanIds, parentIds);
   const edges = joinParents(columns, sorted, spanIds, parentIds);
   const { order, parent, depth, descendantCount } = buildPreOrder(edges.parent);
-  const rows = order.map((at) => sorted[at] ?? 0);
-  const isOrphan = Uint8Array.from(order, (at) => edges.isOrphan[at] ?? 0);
-  const extent = measureExtent(columns);
+  const rows = pick(sorted, order, new Uint32Array(order.length));
+  const isOrphan = pick(edges.isOrphan, order, new Uint8Array(order.length));
   const skew = estimateSkew({ columns, rows, parent, start: extent.start });
-  const start = Float64Array.from(rows, (row) => extent.start[row] ?? 0);
-  const duration = Float64Array.from(rows, (row) => columns.durationNano[row] ?? 0);
-  const adjusted = skew.skewedCount === 0 ? start : start.map((value, at) => value + (skew.offsetNano[at] ?? 0));
+  const start = pick(extent.start, rows, new Float64Array(rows.length));
   return {
     count: rows.length,
     rows,
@@ -63,8 +63,9 @@ export function buildCallTree(columns: SpanColumns): CallTree {
     depth,
     descendantCount,
     start,
-    selfNano: computeSelfTime({ parent, start: adjusted, duration }),
     skewNano: skew.offsetNano,
+    adjustedStart: addUp(start, skew.offsetNano),
+    duration: pick(columns.durationNano, rows, new Float64Array(rows.length)),
     isSkewed: skew.isSkewed,
     isOrphan,
     startNano: extent.startNano,

@@ -38,15 +38,26 @@ function parsePathBy(text: string): PathBy | undefined {
   return field === undefined ? undefined : { text, field };
 }
 
-/** Groups are keyed by service, or by service and name, or by the text of an attribute. */
-function keyOf({ columns, tree, from }: CohortTrace, cohort: Cohort, by: PathBy["field"]): (at: number) => string {
-  return (at) => {
-    const row = tree.rows[at] ?? 0;
-    const service = columns.services[columns.service[row] ?? 0] ?? "";
-    if (by === "service") return service;
-    if (by === "name") return JSON.stringify([service, columns.names[columns.name[row] ?? 0] ?? ""]);
-    return cohort.extra?.texts[cohort.extra.indexes[from + row] ?? 0] ?? "";
+/** Groups are keyed by service, or by service and name, or by the text of an attribute; each key is put together once. */
+function keysOf(cohort: Cohort, by: PathBy["field"]): (trace: CohortTrace) => (at: number) => string {
+  const { services, names } = cohort.columns;
+  const keys = new Map<number, string>();
+  const nameKey = (service: number, name: number): string => {
+    const number = service * names.length + name;
+    const known = keys.get(number);
+    if (known !== undefined) return known;
+    const key = JSON.stringify([services[service] ?? "", names[name] ?? ""]);
+    keys.set(number, key);
+    return key;
   };
+  return ({ columns, tree, from }) =>
+    (at) => {
+      const row = tree.rows[at] ?? 0;
+      const service = columns.service[row] ?? 0;
+      if (by === "service") return services[service] ?? "";
+      if (by === "name") return nameKey(service, columns.name[row] ?? 0);
+      return cohort.extra?.texts[cohort.extra.indexes[from + row] ?? 0] ?? "";
+    };
 }
 
 function describeKey(key: string, by: PathBy["field"]): { service: string | null; value: string | null } {
@@ -77,8 +88,9 @@ export const criticalPathRoute = defineRoute({
     const question = { range: { from, to }, query: buildTraceQuery(params), traceCountMax: traces, extra };
     const cohort = await readCohort(question, context);
     const shares = new PathShares();
+    const keyOf = keysOf(cohort, by.field);
     for await (const trace of listTraces(cohort, context.signal))
-      shares.add(trace.traceId, findPath(trace.columns, trace.tree), keyOf(trace, cohort, by.field));
+      shares.add(trace.traceId, findPath(trace.columns, trace.tree), keyOf(trace));
     const groups = shares.list();
     const build = ({ key, pathNano, spanCount, traceCount, examples }: PathGroup): CriticalPathAnswer["groups"][number] => ({
       ...describeKey(key, by.field),

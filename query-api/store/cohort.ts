@@ -19,7 +19,8 @@ import { askWithinLimits } from "./limits.ts";
 import { joinFixed, joinTexts, type TextColumn } from "@callchain/schemas/clickhouse/native/join-columns.ts";
 import { readBlocks, type ReadBlocks } from "@callchain/schemas/clickhouse/native/read-blocks.ts";
 import { SPAN_COLUMNS_SQL, joinSpanColumns } from "./native-columns.ts";
-import { EARLY_STOP, IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
+import { EARLY_STOP, NEWEST_FIRST } from "./newest.ts";
+import { IN_RANGE, instantSql, rangeParams, traceIdsSql, type Asking, type TimeRange } from "./range.ts";
 import { findResources } from "./resources.ts";
 import { findByQuery } from "./trace-query/find.ts";
 
@@ -105,7 +106,7 @@ async function chooseBySpans(query: Query, { range, traceCountMax }: CohortQuest
   const { rows, scan } = await asking.database.query<{ n: string; oldest: string; newest: string }>(
     `SELECT count() AS n, min(nano) AS oldest, max(nano) AS newest
      FROM (SELECT toUnixTimestamp64Nano(start) AS nano FROM spans WHERE ${IN_RANGE} AND (${where})
-           ORDER BY start DESC LIMIT 1 BY trace_id LIMIT ${traceCountMax})`,
+           ${NEWEST_FIRST} LIMIT 1 BY trace_id LIMIT ${traceCountMax})`,
     { params: { ...params, ...rangeParams(range) }, signal: asking.signal, timeoutMs: FIND_TIMEOUT_MS, settings: EARLY_STOP },
   );
   const traceCount = Number(rows[0]?.n ?? 0);
@@ -169,7 +170,8 @@ async function readSpans({ range, extra }: CohortQuestion, chosen: Chosen, { dat
     firstNano: (chosen.oldest > SLACK_NANO ? chosen.oldest - SLACK_NANO : 0n).toString(),
     lastNano: (chosen.newest < UNIX_NANO_MAX - SLACK_NANO ? chosen.newest + SLACK_NANO : UNIX_NANO_MAX).toString(),
   };
-  const settings = chosen.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom" } : {};
+  const settings =
+    chosen.traceCount > BLOOM_TRACE_COUNT_MAX ? { ignore_data_skipping_indices: "trace_id_bloom, trace_id_coarse" } : {};
   const options = { params, signal, timeoutMs: READ_TIMEOUT_MS, settings };
   const { blocks, rowCount: rows, scan } = chosen.traceCount > 0 ? await readBlocks(database, sql, options) : NOTHING;
   const traceIds = new Uint8Array(joinFixed(blocks, "trace_id", 16, rows));

@@ -1,6 +1,7 @@
 /** A whole answer's blocks as the columns that a call tree is built from. */
 import { HOST_KEYS, type SpanColumns } from "../analysis/columns.ts";
 import { joinFixed, joinTexts, type TextColumn } from "@callchain/schemas/clickhouse/native/join-columns.ts";
+import { readUint64 } from "@callchain/schemas/clickhouse/native/read-int64.ts";
 import type { NativeBlock } from "@callchain/schemas/clickhouse/native/read-native.ts";
 
 /** The fixed-size columns and the dictionaries of a span. */
@@ -18,7 +19,7 @@ export function joinSpanColumns(blocks: readonly NativeBlock[], count: number): 
     spanId: new Uint8Array(fixed("span_id", 8)),
     parentId: new Uint8Array(fixed("parent_span_id", 8)),
     startNano: new BigInt64Array(fixed("start_nano", 8)),
-    durationNano: Float64Array.from(new BigUint64Array(fixed("duration_nano", 8)), Number),
+    durationNano: readUint64(fixed("duration_nano", 8)),
     service: service.indexes,
     name: name.indexes,
     host: host.indexes,
@@ -35,12 +36,13 @@ export function joinSpanColumns(blocks: readonly NativeBlock[], count: number): 
 function joinHosts(resource: TextColumn, service: TextColumn): TextColumn {
   const hosts = resource.texts.map(hostOf);
   const numbers = new Map<string, number>();
-  const indexes = resource.indexes.map((index, row) => {
-    const host = hosts[index] ?? service.texts[service.indexes[row] ?? 0] ?? "";
+  const indexes = new Uint32Array(resource.indexes.length);
+  for (let row = 0; row < indexes.length; row += 1) {
+    const host = hosts[resource.indexes[row] ?? 0] ?? service.texts[service.indexes[row] ?? 0] ?? "";
     const number = numbers.get(host) ?? numbers.size;
-    numbers.set(host, number);
-    return number;
-  });
+    if (number === numbers.size) numbers.set(host, number);
+    indexes[row] = number;
+  }
   return { texts: [...numbers.keys()], indexes };
 }
 
