@@ -60,12 +60,16 @@ export function compileNumber(operand: Operand, bindings: Bindings): string {
   return compileArithmetic(operand, (leaf) => leafNumber(leaf, bindings));
 }
 
-/** `!=` and powers would make something of NaN. */
+/**
+ * `!=` and powers would make something of NaN. + 0 makes 0 of -0: ClickHouse makes keys of a join out of an equality between its two
+ * sides, and hashes of them, and those two differ.
+ */
 function compareNumbers(left: Operand, comparison: Comparison, right: Operand, bindings: Bindings): string {
   const sides = [left, right].map((side) => compileNumber(side, bindings));
   const leaves = [left, right].flatMap(listLeaves).map((leaf) => leafNumber(leaf, bindings));
   const isThere = [...new Set([...leaves, ...sides])].map((sql) => `NOT isNaN(${sql})`);
-  return `(${[...isThere, sides.join(` ${comparison} `)].join(" AND ")})`;
+  const compared = sides.map((side) => `plus(${side}, 0)`).join(` ${comparison} `);
+  return `(${[...isThere, compared].join(" AND ")})`;
 }
 
 function leafNumber(leaf: OperandLeaf, bindings: Bindings): string {

@@ -93,6 +93,13 @@ export function asksForAttributeValue({ expression }: Query): boolean {
   return expression !== null && within(expression);
 }
 
+/** Whether all that is found is of a certain service, whose spans lie together. */
+export function namesService({ expression }: Query): boolean {
+  const within = (item: Expression): boolean =>
+    item.kind === "and" ? item.items.some(within) : item.kind === "compare" && item.comparison === "=" && isOfService(item);
+  return expression !== null && within(expression);
+}
+
 function isOfService({ field, literal }: Extract<Expression, { kind: "compare" }>): boolean {
   return field.kind === "attribute" && isServiceName(field.scope, field.key) && literal.type === "string";
 }

@@ -77,6 +77,12 @@ describe("TraceQL on random traces", () => {
     });
   });
 
+  it("takes -0 for 0, also between a span's own and its trace's numbers", async () => {
+    const q = "{ 0 % span:childCount = -duration }";
+    assert.ok(expectedOf(q).size > 0);
+    await assertFinds(q, "newest");
+  });
+
   for (const sort of ["newest", "slowest"] as const) {
     it(`gives every trace exactly once, ${sort} first, page by page`, async () => {
       const q = "{ } > { status != error }";
