@@ -1,16 +1,16 @@
 /** Counting of edges: in rounds that keep their pace, and at once where a question waits for it. */
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
-import { CountedSenders } from "@callchain/schemas/clickhouse/edges/counted-senders.ts";
 import { EdgeStepPlanner, type EdgeStep } from "@callchain/schemas/clickhouse/edges/plan-step.ts";
+import { StepMemory } from "@callchain/schemas/clickhouse/edges/step-memory.ts";
 import { takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import type { CallCounter } from "@callchain/schemas/span/ports.ts";
 import { EdgePace } from "./edge-pace.ts";
-import { STEP_SPAN_COUNT_MAX, isTakenHere, pause, type Counting } from "./step-taking.ts";
+import { isTakenHere, pause, type Counting } from "./step-taking.ts";
 
 /** Looking at what waits takes longer the more there is: it is rested from, too. */
 const LOOK_REST = 19;
-/** Somebody waits for no more spans than these: 0.8 s. */
-const SOON_SPAN_COUNT_MAX = 200_000;
+/** About 0.7 s of a core. Larger ones need more memory, of smaller ones each begins and ends for less. Who waits does so for one of them. */
+const STEP_SPAN_COUNT_MAX = 200_000;
 
 type Waiting = (isCounted: boolean) => void;
 
@@ -18,7 +18,7 @@ export class EdgeCounting implements CallCounter {
   readonly #database: SpanDatabase;
   readonly #counting: Counting;
   readonly #planner: EdgeStepPlanner;
-  readonly #senders = new CountedSenders();
+  readonly #memory = new StepMemory();
   readonly #pace = new EdgePace(performance.now());
   #waiting: Waiting[] = [];
   #wake = new AbortController();
@@ -76,7 +76,7 @@ export class EdgeCounting implements CallCounter {
       return false;
     }
     if (step === null) return false;
-    const taking = takeEdgeStep(this.#database, step, `${prefix}-edges`, signal, this.#senders);
+    const taking = takeEdgeStep(this.#database, step, `${prefix}-edges`, signal, this.#memory);
     if (!(await isTakenHere(taking))) return false;
     settle(waiting, true);
     onStep();
@@ -95,7 +95,7 @@ export class EdgeCounting implements CallCounter {
 
 /** In one step. */
 function isSoonCounted(step: EdgeStep | null): boolean {
-  return step !== null && step.uncountedCount <= SOON_SPAN_COUNT_MAX && step.spanCount >= step.uncountedCount;
+  return step !== null && step.spanCount >= step.uncountedCount;
 }
 
 /** Once: what is said to a promise again goes unheard. */

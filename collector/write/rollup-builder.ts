@@ -11,7 +11,7 @@ import { Counter, type Registry } from "@callchain/schemas/runtime/metrics.ts";
 import { failureCodeOf, messageOf } from "@callchain/schemas/span/errors.ts";
 import type { CallCounter } from "@callchain/schemas/span/ports.ts";
 import { EdgeCounting } from "./edge-counting.ts";
-import { STEP_SPAN_COUNT_MAX, isTakenHere, pause, type Counting } from "./step-taking.ts";
+import { isTakenHere, pause, type Counting } from "./step-taking.ts";
 
 export interface RollupBuilderOptions {
   /** With the role "writer"; the schema is migrated. Several are the shards of a cluster, each counted by itself. */
@@ -49,6 +49,8 @@ export function openRollupReport(metrics: Registry, logger: Log): RollupReport {
 }
 
 const INTERVAL_MS = 5_000;
+/** About 0.2 s of one core. Larger ones need more memory, smaller ones merge more often. */
+const STEP_SPAN_COUNT_MAX = 300_000;
 
 /** Begins to count; `stop` lets go of the step under way, which is then taken or not. */
 export function startRollupBuilder(options: RollupBuilderOptions): Running & CallCounter {

@@ -2,9 +2,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CLICKHOUSE_CODE, clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
 
-/** About 0.2 s of one core a step, and a second for its edges. Larger ones need more memory, smaller ones merge more often. */
-export const STEP_SPAN_COUNT_MAX = 300_000;
-
 export interface Counting {
   readonly prefix: string;
   readonly signal: AbortSignal;

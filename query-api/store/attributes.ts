@@ -14,10 +14,13 @@ import { EVERYTHING } from "../search/query.ts";
 import { countCalls } from "./count-spans.ts";
 import { locateResourceCounts } from "./resources.ts";
 import { compileGroupField, type GroupField } from "./group-by.ts";
-import { EARLY_STOP, IN_RANGE, buildScan, countSpans, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { EARLY_STOP, NEWEST_FIRST, findDensity, windowFrom } from "./newest.ts";
+import { IN_RANGE, SMALL_READ, buildScan, estimateSpanCount, rangeParams, type Asking, type TimeRange } from "./range.ts";
 
-/** Spans looked at for span attributes. */
+/** Spans looked at for span attributes, about. */
 const SAMPLE_SPAN_COUNT = 100_000;
+/** Where the newest lie less densely than the others, no more are looked at. */
+const SAMPLE_SPAN_COUNT_MAX = 4 * SAMPLE_SPAN_COUNT;
 
 const MAPS = [
   ["attr_word", "string"],
@@ -36,21 +39,20 @@ export interface AttributeQuestion {
 
 const hasPrefix = (text: string): string => `startsWithCaseInsensitiveUTF8(${text}, {prefix:String})`;
 
-/** The part of the range that holds its newest spans, SAMPLE_SPAN_COUNT of them at most but for those that began with the first. */
-async function narrowToNewest(range: TimeRange, { database, signal }: Asking): Promise<TimeRange> {
-  const { rows } = await database.query<{ since: string }>(
-    `SELECT toString(toUnixTimestamp64Nano(start)) AS since FROM spans WHERE ${IN_RANGE} ORDER BY start DESC LIMIT 1 OFFSET ${SAMPLE_SPAN_COUNT - 1}`,
-    { params: rangeParams(range), signal, settings: EARLY_STOP },
+/** The part of the range that holds its newest spans, about SAMPLE_SPAN_COUNT of them. */
+async function narrowToNewest(range: TimeRange, asking: Asking): Promise<TimeRange> {
+  const density = await findDensity(range, asking);
+  const newest = { from: unixNano(windowFrom(range, SAMPLE_SPAN_COUNT, density)), to: range.to };
+  if (newest.from >= density.sinceNano) return newest;
+  // Farther back there may be many more of them.
+  const { count } = await estimateSpanCount(newest, asking);
+  if (count <= SAMPLE_SPAN_COUNT_MAX) return newest;
+  const { rows } = await asking.database.query<{ since: string }>(
+    `SELECT toString(toUnixTimestamp64Nano(start)) AS since FROM spans WHERE ${IN_RANGE} ${NEWEST_FIRST} LIMIT 1 OFFSET ${SAMPLE_SPAN_COUNT - 1}`,
+    { params: rangeParams(range), signal: asking.signal, settings: EARLY_STOP },
   );
   const since = rows[0]?.since;
   return since === undefined ? range : { from: unixNano(BigInt(since)), to: range.to };
-}
-
-function sampleReason(spanCount: number): string[] {
-  if (spanCount <= SAMPLE_SPAN_COUNT) return [];
-  return [
-    `Span attributes were counted in the newest ${SAMPLE_SPAN_COUNT} of ${spanCount} spans; narrow the time range for all.`,
-  ];
 }
 
 /** Type of a canonical JSON value as SQL. */
@@ -66,6 +68,21 @@ interface KeyRow {
 interface Listed<T> {
   readonly rows: readonly T[];
   readonly scans: readonly ScanFigures[];
+  /** Why it is not all of the range. */
+  readonly reasons?: readonly string[];
+}
+
+/** What `list` finds in the newest spans of the range. */
+async function listInNewest<T>(
+  question: AttributeQuestion,
+  list: (sample: AttributeQuestion) => Promise<Listed<T>>,
+  asking: Asking,
+): Promise<Listed<T>> {
+  const { range } = question;
+  const sample = await narrowToNewest(range, asking);
+  const { rows, scans } = await list({ ...question, range: sample });
+  const reason = `Span attributes were counted in about ${SAMPLE_SPAN_COUNT} of the newest spans alone; narrow the time range for all.`;
+  return { rows, scans, reasons: sample.from > range.from ? [reason] : [] };
 }
 
 async function listSpanKeys(question: AttributeQuestion, { database, signal }: Asking): Promise<Listed<KeyRow>> {
@@ -101,23 +118,20 @@ export async function listAttributes(
 ): Promise<AttributesAnswer> {
   const startedMs = performance.now();
   const { scope, limit } = question;
-  const nothing = { rows: [], scans: [] };
-  const inSpans = async (): Promise<Listed<KeyRow>> =>
-    await listSpanKeys({ ...question, range: await narrowToNewest(question.range, asking) }, asking);
-  const [counted, span, resource] = await Promise.all([
-    countSpans(question.range, asking),
-    scope === "resource" ? nothing : inSpans(),
+  const nothing: Listed<KeyRow> = { rows: [], scans: [] };
+  const [span, resource] = await Promise.all([
+    scope === "resource" ? nothing : listInNewest(question, (sample) => listSpanKeys(sample, asking), asking),
     scope === "span" ? nothing : listResourceKeys(question, asking),
   ]);
   const attributes = [
     ...span.rows.map((row) => ({ key: row.key, scope: "span" as const, type: row.type, spanCount: Number(row.spans) })),
     ...resource.rows.map((row) => ({ key: row.key, scope: "resource" as const, type: row.type, spanCount: Number(row.spans) })),
   ].toSorted((a, b) => b.spanCount - a.spanCount);
-  const reasons = scope === "resource" ? [] : sampleReason(counted.count);
+  const reasons = [...(span.reasons ?? [])];
   if (attributes.length > limit) reasons.push(`The ${limit} most frequent names are listed; type more of the name.`);
   return {
     attributes: attributes.slice(0, limit),
-    scan: buildScan([counted.scan, ...span.scans, ...resource.scans], startedMs, reasons),
+    scan: buildScan([...span.scans, ...resource.scans], startedMs, reasons),
   };
 }
 
@@ -135,19 +149,24 @@ function valueParams(question: AttributeQuestion): Record<string, unknown> {
   return { ...rangeParams(question.range), prefix: question.prefix, limit: question.limit + 1 };
 }
 
+/** Of a span that has several of the names, or one in several types, the first counts. All in one pass over the spans. */
 async function listSpanValues(names: readonly string[], question: AttributeQuestion, { database, signal }: Asking): Found {
   const maps = MAPS.filter(([map, type]) => type !== "string" || names.some((name) => textMapOf(name) === map));
   const bindings = new Bindings("n");
   const bound = names.map((name) => bindings.bind("String", name));
-  const values = maps.map(([map, type]) => {
-    const first = bound.map((name) => `has(${map}.keys, ${name}), toString(${map}.values[indexOf(${map}.keys, ${name})])`);
-    const isThere = bound.map((name) => `has(${map}.keys, ${name})`).join(" OR ");
-    return `SELECT multiIf(${first.join(", ")}, '') AS value, '${type}' AS type, count() AS spans
-       FROM spans WHERE ${IN_RANGE} AND (${isThere}) AND ${hasPrefix("value")} GROUP BY value`;
-  });
+  const places = maps.flatMap(([map, type]) =>
+    bound.map((name) => ({
+      isThere: `has(${map}.keys, ${name})`,
+      value: `toString(${map}.values[indexOf(${map}.keys, ${name})])`,
+      type: `'${type}'`,
+    })),
+  );
+  const first = (what: "value" | "type"): string =>
+    `multiIf(${places.map((place) => `${place.isThere}, ${place[what]}`).join(", ")}, '')`;
   const { rows, scan } = await database.query<ValueRow>(
-    `SELECT value, type, sum(spans) AS spans FROM (${values.join(" UNION ALL ")}) ${MOST_FREQUENT}`,
-    { params: { ...valueParams(question), ...bindings.params }, signal },
+    `SELECT ${first("value")} AS value, ${first("type")} AS type, count() AS spans
+     FROM spans WHERE ${IN_RANGE} AND (${places.map(({ isThere }) => isThere).join(" OR ")}) AND ${hasPrefix("value")} ${MOST_FREQUENT}`,
+    { params: { ...valueParams(question), ...bindings.params }, signal, settings: SMALL_READ },
   );
   return { rows, scans: [scan] };
 }
@@ -200,33 +219,34 @@ export async function listAttributeValues(
 ): Promise<AttributeValuesAnswer> {
   const startedMs = performance.now();
   const { field, limit, key } = question;
-  const counting = countSpans(question.range, asking);
   const places: Found[] = [];
   const isService = field.kind === "attribute" && field.key === "service.name" && field.scope !== "span";
-  const isSampled = field.kind === "attribute" && !isService && field.scope !== "resource";
   if (isService || (field.kind === "intrinsic" && COUNTED_INTRINSICS.has(field.name))) {
     places.push(listCountedValues(field, question, asking));
   } else if (field.kind === "intrinsic") {
     places.push(listFieldValues(field, question, asking));
   } else {
     const names = attributeNames(field.key);
-    const inSpans = async (): Found =>
-      await listSpanValues(names, { ...question, range: await narrowToNewest(question.range, asking) }, asking);
-    if (isSampled) places.push(inSpans());
+    if (field.scope !== "resource")
+      places.push(listInNewest(question, (sample) => listSpanValues(names, sample, asking), asking));
     if (field.scope !== "span") places.push(listResourceValues(names, question, asking));
   }
-  const [counted, ...found] = await Promise.all([counting, ...places]);
+  const found = await Promise.all(places);
   const counts = new Map<string, { value: string; type: AttributeType; spanCount: number }>();
   for (const { value, type, spans } of found.flatMap(({ rows }) => rows)) {
     const known = counts.get(`${type} ${value}`);
     counts.set(`${type} ${value}`, { value, type, spanCount: Number(spans) + (known?.spanCount ?? 0) });
   }
   const values = [...counts.values()].toSorted((a, b) => b.spanCount - a.spanCount || (a.value < b.value ? -1 : 1));
-  const reasons = isSampled ? sampleReason(counted.count) : [];
+  const reasons = found.flatMap((listed) => listed.reasons ?? []);
   if (values.length > limit) reasons.push(`The ${limit} most frequent values are listed; type more of the value.`);
   return {
     key,
     values: values.slice(0, limit),
-    scan: buildScan([counted.scan, ...found.flatMap(({ scans }) => scans)], startedMs, reasons),
+    scan: buildScan(
+      found.flatMap(({ scans }) => scans),
+      startedMs,
+      reasons,
+    ),
   };
 }

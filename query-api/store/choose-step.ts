@@ -2,7 +2,7 @@
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { NANO_PER_SECOND } from "@callchain/schemas/span/time.ts";
 import type { GroupField, Query } from "../search/query.ts";
-import { countSpans, type Asking, type TimeRange } from "./range.ts";
+import { estimateSpanCount, type Asking, type TimeRange } from "./range.ts";
 import { planRollup } from "./rollup-plan.ts";
 import { chooseStepNano } from "./steps.ts";
 
@@ -44,6 +44,6 @@ export async function inMinutes(
   const isLong = range.to - range.from >= MINUTES_MIN * MINUTE_NANO;
   if (stepNano >= MINUTE_NANO || !isLong || planRollup(range, { kind: "step", nano: MINUTE_NANO }, query, by) === null)
     return { stepNano, scans: [] };
-  const { count, scan } = await countSpans(range, asking);
-  return { stepNano: count > spanCountMax ? MINUTE_NANO : stepNano, scans: [scan] };
+  const { count, scans } = await estimateSpanCount(range, asking);
+  return { stepNano: count > spanCountMax ? MINUTE_NANO : stepNano, scans };
 }

@@ -125,7 +125,7 @@ function addUp(read: ReadBlocks, { by }: CountedQuestion): { ends: LogEnds; foun
     }
     const { figures } = of;
     const count = spanCount[row] ?? 0;
-    if (to > from) figures.durations.add(buckets.subarray(from, to), counts.subarray(from, to));
+    figures.durations.add(buckets, counts, from, to);
     from = to;
     if (count === 0) continue;
     figures.count += count;

@@ -63,4 +63,17 @@ describe("percentiles of a histogram", () => {
       }),
     );
   });
+
+  it("are the same together, in any order, as each by itself", () => {
+    const levels = fc.array(fc.double({ min: 0.1, max: 99.9, noNaN: true }), { maxLength: 5 });
+    fc.assert(
+      fc.property(fc.array(duration, { maxLength: 50 }), levels, (all, asked) => {
+        const histogram = histogramOf(all);
+        assert.deepEqual(
+          histogram.percentiles(asked),
+          asked.flatMap((level) => histogram.percentiles([level])),
+        );
+      }),
+    );
+  });
 });

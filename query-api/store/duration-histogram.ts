@@ -1,22 +1,22 @@
 /** Counts by duration bucket, merged from wherever they were counted, and the percentiles that follow from them. Pure. */
 import { DURATION_BUCKET_COUNT, durationBucketLowerNano } from "@callchain/schemas/clickhouse/duration-buckets.ts";
 
-/** How many are in each of these buckets; a bucket may come several times. */
+/** How many are in each of some buckets: of both lists what lies at `from` and before `to`. A bucket may come several times. */
 export interface BucketCounts {
   readonly buckets: ArrayLike<number>;
   readonly counts: ArrayLike<number>;
+  readonly from: number;
+  readonly to: number;
 }
 
 export class DurationHistogram {
   readonly #parts: BucketCounts[] = [];
-  #total = 0;
   #minNano = Infinity;
   #maxNano = 0;
 
-  /** Keeps both; a bucket may come several times. */
-  add(buckets: ArrayLike<number>, counts: ArrayLike<number>): void {
-    for (let index = 0; index < counts.length; index += 1) this.#total += counts[index] ?? 0;
-    this.#parts.push({ buckets, counts });
+  /** Keeps both lists. Each count is above zero. */
+  add(buckets: ArrayLike<number>, counts: ArrayLike<number>, from = 0, to = counts.length): void {
+    if (to > from) this.#parts.push({ buckets, counts, from, to });
   }
 
   /** The shortest and the longest duration among those that are added, here or later. */
@@ -27,7 +27,6 @@ export class DurationHistogram {
 
   merge(other: DurationHistogram): void {
     for (const part of other.#parts) this.#parts.push(part);
-    this.#total += other.#total;
     this.bound(other.#minNano, other.#maxNano);
   }
 
@@ -36,7 +35,7 @@ export class DurationHistogram {
    * it never leaves what was seen. null where nothing was counted. `percentiles` lie between 0 and 100.
    */
   percentiles(percentiles: readonly number[]): (number | null)[] {
-    if (this.#total === 0) return percentiles.map(() => null);
+    if (this.#parts.length === 0) return percentiles.map(() => null);
     const levels = percentiles.map((percentile) => percentile / 100);
     return durationsAt(this.#parts, levels).map((place) => Math.round(Math.min(this.#maxNano, Math.max(this.#minNano, place))));
   }
@@ -50,8 +49,8 @@ function addUp(parts: readonly BucketCounts[]): { readonly first: number; readon
   let first = sums.length;
   let last = -1;
   let total = 0;
-  for (const { buckets, counts } of parts) {
-    for (let index = 0; index < buckets.length; index += 1) {
+  for (const { buckets, counts, from, to } of parts) {
+    for (let index = from; index < to; index += 1) {
       const bucket = buckets[index] ?? 0;
       const count = counts[index] ?? 0;
       sums[bucket] = (sums[bucket] ?? 0) + count;
@@ -66,7 +65,8 @@ function addUp(parts: readonly BucketCounts[]): { readonly first: number; readon
 /** For each level (0 to 1) the duration in nanoseconds at index floor(level * n) of the n sorted ones, where its rank is in its bucket. */
 export function durationsAt(parts: readonly BucketCounts[], levels: readonly number[]): number[] {
   const { first, last, total } = addUp(parts);
-  const places = levels.map((level) => placeOf(Math.min(total - 1, Math.floor(level * total)), first, last));
+  const ranks = levels.map((level) => Math.min(total - 1, Math.floor(level * total)));
+  const places = placesOf(ranks, first, last);
   sums.fill(0, first, last + 1);
   return places;
 }
@@ -86,15 +86,21 @@ export function sumBuckets(parts: readonly BucketCounts[]): { readonly buckets: 
   return { buckets, counts };
 }
 
-/** Of `sums` from bucket `first` to `last`. */
-function placeOf(rank: number, first: number, last: number): number {
+/** Of `sums` from bucket `first` to `last`, which are gone through once. */
+function placesOf(ranks: readonly number[], first: number, last: number): number[] {
+  const places = ranks.map(() => Infinity);
+  const inOrder = ranks.map((rank, at) => ({ rank, at })).toSorted((a, b) => a.rank - b.rank);
+  let found = 0;
   let before = 0;
-  for (let bucket = first; bucket <= last; bucket += 1) {
+  for (let bucket = first; bucket <= last && found < inOrder.length; bucket += 1) {
     const count = sums[bucket] ?? 0;
-    if (rank < before + count) return placeInBucket(bucket, rank - before, count);
+    for (let next = inOrder[found]; next !== undefined && next.rank < before + count; next = inOrder[found]) {
+      places[next.at] = placeInBucket(bucket, next.rank - before, count);
+      found += 1;
+    }
     before += count;
   }
-  return Infinity;
+  return places;
 }
 
 /** Where the duration of this rank is among the `count` ones of a bucket, in nanoseconds: they lie evenly in it. */

@@ -9,7 +9,8 @@ import type { SideCounts } from "../analysis/outliers.ts";
 import type { Query } from "../search/query.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import type { OutlierSample } from "./outlier-counts.ts";
-import { IN_RANGE, countSpans, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { namesService } from "../search/compile.ts";
+import { IN_RANGE, estimateSpanCount, instantSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 
 interface SampleSize {
   readonly selection: number;
@@ -88,11 +89,13 @@ export async function chooseSample(question: OutliersQuestion, asking: Asking): 
   const [all, chosen, stored] = await Promise.all([
     countPeriods(range.from, range.to, false),
     countPeriods(range.from, range.to, true),
-    countSpans(range, asking),
+    estimateSpanCount(range, asking),
   ]);
-  scans.push(stored.scan);
+  scans.push(...stored.scans);
   const counted = sidesOf(sumOf(all), sumOf(chosen));
-  const isSparse = stored.count > Math.max(LONG_RANGE_SPAN_COUNT, counted.selection * SPARSE_DISTANCE);
+  // Of a service that the query names, its own spans lie together.
+  const readCount = namesService(question.query) ? counted.selection + counted.rest : stored.count;
+  const isSparse = readCount > Math.max(LONG_RANGE_SPAN_COUNT, counted.selection * SPARSE_DISTANCE);
   const size = isSparse ? SPARSE : DENSE;
   let { from } = range;
   let inSample = counted;

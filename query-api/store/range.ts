@@ -1,6 +1,7 @@
 /** What every aggregate over a time range shares: the range as SQL, the choice of percentile function, the account of what was read. */
 import type { Scan } from "@callchain/schemas/api/common.ts";
 import type { ScanFigures, SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { COUNTS_STRETCHES, STRETCH_NANO, STRETCH_SQL } from "@callchain/schemas/clickhouse/spans-table.ts";
 import { Failure } from "@callchain/schemas/span/errors.ts";
 import type { UnixNano } from "@callchain/schemas/span/time.ts";
 import { hexItemsSql } from "../search/hex-items.ts";
@@ -39,14 +40,11 @@ export function traceIdsSql(ids: readonly string[]): string {
   return `SELECT toFixedString(item, 16) FROM (${hexItemsSql(ids.join(""), 16)})`;
 }
 
-/**
- * For what reads the newest spans and stops early: parts that lie wholly behind the answer are not opened, and filters of granules are asked
- * along with the reading.
- */
-export const EARLY_STOP = { read_in_order_use_virtual_row: 1, use_skip_indexes_on_data_read: 1 };
-
-/** As EARLY_STOP where few spans match: all filters are asked at once, on several threads, in less time than one by one. */
-export const FILTERS_FIRST = { ...EARLY_STOP, use_skip_indexes_on_data_read: 0 };
+/** For what reads few rows, each dear: two threads share them from the first on. */
+export const SMALL_READ = {
+  merge_tree_min_rows_for_concurrent_read: 8192,
+  merge_tree_min_bytes_for_concurrent_read: 262_144,
+};
 
 /** For what reads one trace: it is little, and somebody waits for it, so it does not stand back as other questions do. */
 export const OPENED_TRACE = { os_thread_priority: 0 };
@@ -74,13 +72,34 @@ export function isBeyondLimits(error: unknown): boolean {
   return error instanceof Failure && (error.code === "timeout" || error.code === "overloaded" || error.code === "too_large");
 }
 
-/** How many spans start in the range. Answered from the order key: milliseconds on any table. */
-export async function countSpans(range: TimeRange, { database, signal }: Asking): Promise<{ count: number; scan: ScanFigures }> {
-  const { rows, scan } = await database.query<{ n: string }>(`SELECT count() AS n FROM spans WHERE ${IN_RANGE}`, {
-    params: rangeParams(range),
-    signal,
-  });
-  return { count: Number(rows[0]?.n ?? 0), scan };
+/** How many spans lie in the stretches from `first` up to `end`, by their numbers: counted from the order key, in milliseconds on any table. */
+export async function countInStretches(first: bigint, end: bigint, { database, signal }: Asking): Promise<SpanCount> {
+  if (first >= end) return { count: 0, scans: [] };
+  const { rows, scan } = await database.query<{ n: string }>(
+    `SELECT count() AS n FROM spans WHERE ${STRETCH_SQL} >= {first:Int64} AND ${STRETCH_SQL} < {end:Int64}`,
+    { params: { first: first.toString(), end: end.toString() }, signal, settings: COUNTS_STRETCHES },
+  );
+  return { count: Number(rows[0]?.n ?? 0), scans: [scan] };
+}
+
+export interface SpanCount {
+  readonly count: number;
+  readonly scans: readonly ScanFigures[];
+}
+
+/** About how many spans start in the range: of the stretches that it covers in part, it is given its share. */
+export async function estimateSpanCount({ from, to }: TimeRange, asking: Asking): Promise<SpanCount> {
+  const roundUp = (nano: bigint): bigint => (nano + STRETCH_NANO - 1n) / STRETCH_NANO;
+  const outer = { first: from / STRETCH_NANO, end: roundUp(to) };
+  const inner = { first: roundUp(from), end: to / STRETCH_NANO };
+  const [most, least] = await Promise.all([
+    countInStretches(outer.first, outer.end, asking),
+    countInStretches(inner.first, inner.end, asking),
+  ]);
+  const innerNano = inner.end > inner.first ? (inner.end - inner.first) * STRETCH_NANO : 0n;
+  const restNano = (outer.end - outer.first) * STRETCH_NANO - innerNano;
+  const share = restNano > 0n ? Number(to - from - innerNano) / Number(restNano) : 0;
+  return { count: least.count + (most.count - least.count) * share, scans: [...most.scans, ...least.scans] };
 }
 
 /** One account of two questions, the second asked after the first. */

@@ -12,7 +12,7 @@ import { compareSpans } from "./compare.ts";
 import { compileInRange } from "./compile-in-range.ts";
 import { countCalls } from "./count-spans.ts";
 import { compileGroupField } from "./group-by.ts";
-import { IN_RANGE, buildScan, countSpans, quantilesSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { IN_RANGE, buildScan, estimateSpanCount, quantilesSql, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { planRollup } from "./rollup-plan.ts";
 import { applyStages } from "./series-stages.ts";
 import { chooseStepNano, countPoints } from "./steps.ts";
@@ -142,7 +142,7 @@ async function readFigures(
 ): Promise<ReadFigures> {
   const { database, signal } = asking;
   const compiled = await compileInRange(spans, range, asking);
-  const counted = await countSpans(range, asking);
+  const counted = await estimateSpanCount(range, asking);
   const sql = buildSql(query, compiled, counted.count);
   const params = { ...rangeParams(range), ...sql.params };
   const groups = await database.query<GroupRow>(
@@ -155,7 +155,7 @@ async function readFigures(
      FROM spans WHERE ${sql.where} AND has({shown:Array(String)}, by) GROUP BY by, point, bucket`,
     { params: { ...params, step: stepNano.toString(), shown }, signal },
   );
-  const scans = [...compiled.scans, counted.scan, groups.scan, points.scan];
+  const scans = [...compiled.scans, ...counted.scans, groups.scan, points.scan];
   return { shown, isCut: groups.rows.length > shown.length, points: points.rows, scans };
 }
 

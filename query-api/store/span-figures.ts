@@ -43,7 +43,7 @@ export interface PointFigures {
 export function mergePoints(parts: readonly PointFigures[]): PointFigures[] {
   const merged = new Map<string, PointFigures>();
   for (const part of parts) {
-    const key = JSON.stringify([part.by, part.point.toString()]);
+    const key = `${part.point} ${part.by === null ? "" : `=${part.by}`}`;
     const known = merged.get(key);
     if (known === undefined) merged.set(key, part);
     else known.figures.merge(part.figures);

@@ -7,7 +7,7 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import type { CompiledQuery } from "../search/compile.ts";
 import { SUMMARY_TIMEOUT_MS, findMatches, summarizeLargeTraces, type Condition, type FoundMatches } from "./large-traces.ts";
 import { traceIdSql } from "@callchain/schemas/clickhouse/id-sql.ts";
-import { IN_RANGE, rangeParams, type Asking, type TimeRange } from "./range.ts";
+import { SMALL_READ, IN_RANGE, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import {
   NO_MATCH,
   SPAN_ROW_SQL,
@@ -101,6 +101,7 @@ async function readSpans(
       params: condition?.params ?? {},
       signal,
       timeoutMs: SUMMARY_TIMEOUT_MS,
+      settings: SMALL_READ,
     },
   );
 }

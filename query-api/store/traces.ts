@@ -1,28 +1,19 @@
 /**
  * Trace search in two steps: the traces with matching spans, best first, then a summary of each over all of its spans. Both orders stop
- * early: "newest" reads the order key backwards, "slowest" skips by the duration's minmax index.
+ * early: "newest" looks at the newest first (looks.ts), "slowest" skips by the duration's minmax index.
  */
 import type { TraceSearchAnswer } from "@callchain/schemas/api/traces.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { unixNano } from "@callchain/schemas/span/time.ts";
-import { asksForAttributeValue, asksForTraces, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
-import { isServiceName } from "../search/compile-attribute.ts";
+import { asksForTraces, readsCoreColumns, type CompiledQuery } from "../search/compile.ts";
 import type { Query } from "../search/query.ts";
 import { planQuery } from "../search/plan.ts";
 import { asSpanQuery, formatTraceQuery, type TraceQuery } from "../search/trace-query.ts";
 import { compileInRange } from "./compile-in-range.ts";
+import { asksForDensity, firstLook, nextLook, type Look, type Wanted } from "./looks.ts";
+import { FILTERS_FIRST, NO_DENSITY, findDensity } from "./newest.ts";
 import { findResources } from "./resources.ts";
-import {
-  EARLY_STOP,
-  FILTERS_FIRST,
-  IN_RANGE,
-  buildScan,
-  instantSql,
-  isBeyondLimits,
-  rangeParams,
-  type Asking,
-  type TimeRange,
-} from "./range.ts";
+import { IN_RANGE, buildScan, instantSql, isBeyondLimits, rangeParams, type Asking, type TimeRange } from "./range.ts";
 import { SPAN_KEY_SQL, spanKeyOf, type SpanKeyRow } from "./span-rows.ts";
 import { compareKeys, type TraceKey, type TraceSort } from "./trace-keys.ts";
 import { findByQuery } from "./trace-query/find.ts";
@@ -45,21 +36,6 @@ export interface TracePage extends Omit<TraceSearchAnswer, "nextCursor"> {
 
 const FIND_TIMEOUT_MS = 8_000;
 const SECOND_LOOK_TIMEOUT_MS = 4_000;
-/** Spans asked for per trace wanted before the exact, dearer statement takes over. Newest first, most of a trace's spans come together. */
-const SPANS_PER_TRACE: Readonly<Record<TraceSort, number>> = { newest: 20, slowest: 6 };
-/**
- * Newest first stops as soon as it has its spans. Where few match it is asked for few at first, so that it looks through little; where
- * they turn out to be many of few traces, for more.
- */
-const SPANS_PER_TRACE_AT_FIRST = 2;
-/** Slowest first, where a few traces hold the slowest spans: so many times more, hardly dearer, before every span is looked at. */
-const SLOWEST_AGAIN = 10;
-/** Newest first by attributes: each span of a rare value is a granule of attributes to unpack, so hardly more than the traces wanted. */
-const SPANS_TO_SPARE = 2;
-
-/** Newest first by attributes that no filter of granules knows: the newest part of the range is looked through before the whole. */
-const FIRST_LOOK_PART = 16;
-const EVERYWHERE_AT_ONCE = { optimize_read_in_order: 0 };
 
 const KEY_SQL: Readonly<Record<TraceSort, string>> = { newest: "start", slowest: "duration_nano" };
 const KEY_PLACEHOLDER: Readonly<Record<TraceSort, (name: string) => string>> = {
@@ -165,38 +141,40 @@ type FoundRow = KeyRow & Partial<SpanKeyRow>;
 async function findKeysIn(
   question: SpanQuestion,
   compiled: CompiledQuery,
-  { database, signal }: Asking,
+  asking: Asking,
   timeoutMs: number,
 ): Promise<{ keys: TraceKey[]; matching: Matching; scans: ScanFigures[] }> {
+  const { database, signal } = asking;
   const wanted = question.limit + 1;
   const isTold = readsCoreColumns(question.query);
   const scans: ScanFigures[] = [];
-  const ask = async (statement: string, params: Record<string, unknown>, settings = {}): Promise<FoundRow[]> => {
-    const { rows, scan } = await database.query<FoundRow>(statement, {
-      params,
-      signal,
-      timeoutMs,
-      settings: { ...(isTold ? EARLY_STOP : FILTERS_FIRST), ...settings },
-    });
+  const ask = async (statement: string, params: Record<string, unknown>, settings: Look["settings"]): Promise<FoundRow[]> => {
+    const { rows, scan } = await database.query<FoundRow>(statement, { params, signal, timeoutMs, settings });
     scans.push(scan);
     return rows;
   };
   const params = bindAll(question, compiled);
   const select = selectKeys(question, compiled);
-  const order = `ORDER BY ${KEY_SQL[question.sort]} DESC`;
   let matching: Matching = isTold ? { kind: "told" } : { kind: "seen", keys: new Set(), untilNano: question.range.to };
   const bringsSpans = !isTold && question.sort === "newest";
   const columns = bringsSpans ? `, ${SPAN_KEY_SQL}` : "";
   const withTied = async (rows: readonly FoundRow[], boundary: string): Promise<TraceKey[]> => {
     const at = `${KEY_SQL[question.sort]} = ${KEY_PLACEHOLDER[question.sort]("boundary")}`;
-    const tied = await ask(`${select} AND ${at} ORDER BY trace_id DESC LIMIT 1 BY trace_id LIMIT ${wanted}`, {
-      ...params,
-      boundary,
-    });
+    const tied = await ask(
+      `${select} AND ${at} ORDER BY trace_id DESC LIMIT 1 BY trace_id LIMIT ${wanted}`,
+      {
+        ...params,
+        boundary,
+      },
+      FILTERS_FIRST,
+    );
     return rankKeys([...rows.filter(({ key }) => key !== boundary), ...tied]).slice(0, wanted);
   };
-  let settings = {};
-  for (const { spanCountMax, from } of chooseLooks(question, wanted)) {
+  const best: Wanted = { ...question, range: rangeLeft(question), traceCount: wanted };
+  const density = asksForDensity(best) ? await findDensity(best.range, asking) : NO_DENSITY;
+  scans.push(...density.scans);
+  for (let look: Look | null = firstLook(best, density); look !== null;) {
+    const { spanCountMax, from, order, settings } = look;
     // What the conditions ask of other spans still holds in the whole range.
     const isPart = from > question.range.from;
     const part = isPart ? `AND start >= ${instantSql("lookFrom")}` : "";
@@ -211,11 +189,14 @@ async function findKeysIn(
     const certain = rankKeys(isAll ? spans : spans.filter(({ key }) => key !== last));
     if (isAll || certain.length >= wanted) return { keys: certain.slice(0, wanted), matching, scans };
     if (last !== undefined && rankKeys(spans).length >= wanted) return { keys: await withTied(spans, last), matching, scans };
-    // Reading in order is the work of one thread: worth it only where it stops before the middle.
-    if (isPart && spans.length * (FIRST_LOOK_PART / 2) < spanCountMax) settings = EVERYWHERE_AT_ONCE;
+    look = nextLook(look, best, { spanCount: spans.length, traceCount: certain.length });
   }
   // Few traces hold the best spans: the server keeps one span of each. One more than wanted shows whether the last place is contested.
-  const traces = await ask(`${select} ${order} LIMIT 1 BY trace_id LIMIT ${wanted + 1}`, params);
+  const traces = await ask(
+    `${select} ORDER BY ${KEY_SQL[question.sort]} DESC LIMIT 1 BY trace_id LIMIT ${wanted + 1}`,
+    params,
+    {},
+  );
   const boundary = traces[wanted - 1]?.key;
   if (boundary === undefined || traces[wanted]?.key !== boundary) {
     return { keys: rankKeys(traces).slice(0, wanted), matching, scans };
@@ -223,31 +204,9 @@ async function findKeysIn(
   return { keys: await withTied(traces, boundary), matching, scans };
 }
 
-interface Look {
-  readonly spanCountMax: number;
-  /** Where the part of the range begins that is looked through. */
-  readonly from: bigint;
-}
-
-/** How many spans to ask for, in turn. */
-function chooseLooks({ sort, query, range }: SpanQuestion, wanted: number): Look[] {
-  const most = { spanCountMax: wanted * SPANS_PER_TRACE[sort], from: range.from };
-  if (sort === "slowest") return [most, { ...most, spanCountMax: most.spanCountMax * SLOWEST_AGAIN }];
-  if (isBroad(query)) return [most];
-  if (readsCoreColumns(query)) return [{ ...most, spanCountMax: wanted * SPANS_PER_TRACE_AT_FIRST }, most];
-  const few = wanted + SPANS_TO_SPARE;
-  if (asksForAttributeValue(query)) return [{ ...most, spanCountMax: few }, most];
-  return [{ spanCountMax: few, from: range.to - (range.to - range.from) / BigInt(FIRST_LOOK_PART) }, most];
-}
-
-/** Everything, or all of a service: matches are many and everywhere. */
-function isBroad({ expression }: Query): boolean {
-  if (expression === null) return true;
-  return (
-    expression.kind === "compare" &&
-    expression.field.kind === "attribute" &&
-    isServiceName(expression.field.scope, expression.field.key)
-  );
+/** Where the spans may be that are still to come: newest first none begins behind the last of the page before. */
+function rangeLeft({ range, sort, after }: SpanQuestion): TimeRange {
+  return sort === "newest" && after !== null && after.key < range.to ? { from: range.from, to: unixNano(after.key + 1n) } : range;
 }
 
 function isSpan(row: FoundRow): row is KeyRow & SpanKeyRow {

@@ -6,8 +6,9 @@
  * described in schemas/otlp/canonical-json.ts:
  *   {"service.name":"cart","process.pid":42,"ratio":1.0,"$schema":"https://...","$dropped":1}
  *
- * Equality of span attributes has indexes: take the conditions from schemas/clickhouse/search-sql.ts. Rows lie in the order of `start`
- * within a part, so ORDER BY start DESC LIMIT n stops early.
+ * Equality of span attributes has indexes: take the conditions from schemas/clickhouse/search-sql.ts. Within a part rows lie by stretches of
+ * ten minutes, in each by service, and of a service by `start`: what a service did is read without the others, a span's relatives lie in a few
+ * places of the same stretch. Conditions on `start` are served as they are: of the stretches by the order, within them by an index.
  */
 export const SPAN_COLUMNS = [
   /** Day of arrival, the same for a whole block, so that an insert is one part. */
@@ -62,3 +63,9 @@ export const SPAN_COLUMNS = [
 ] as const;
 
 export type SpanColumnName = (typeof SPAN_COLUMNS)[number][0];
+
+/** The number of the stretch that a span lies in, by its `start`, as the order key of `spans` has it. */
+export const STRETCH_SQL = "intDiv(toUnixTimestamp64Second(start), 600)";
+export const STRETCH_NANO = 600_000_000_000n;
+/** The index on `start` keeps ClickHouse from counting whole stretches without reading them: such a count does without. */
+export const COUNTS_STRETCHES = { ignore_data_skipping_indices: "start_minmax" };

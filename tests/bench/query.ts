@@ -4,7 +4,8 @@
  * and of all of it is asked; a directory is filled once and kept, so that one corpus serves many measurements.
  * The corpus goes through the transcoder into the embedded engine and is counted into the rollups; then the all-in-one is started over it and
  * asked, while a sender in a process of its own exports spans to it as fast as `--beside` says. Every question has other values each time, so
- * that no cache of answers can flatter. With `--peers` beside other systems: query-peers.ts.
+ * that no cache of answers can flatter. With what the targets are for, 20,000,000 spans over 24 h and `--beside 20000`, it fails where one is
+ * missed. With `--peers` beside other systems: query-peers.ts.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,6 +31,9 @@ const WARM_OFFSET = 1000;
 /** Spans that are sent beside have been stored and merged for so long before the first question. */
 const SETTLE_MS = 10_000;
 const SEND_SECONDS_MAX = 3600;
+/** What the targets are for. */
+const TARGET_SPANS = 20_000_000;
+const TARGET_BESIDE = 20_000;
 
 async function fill(stack: QueryStack, spanCount: number, rangeNano: bigint): Promise<bigint> {
   const options = { requestCount: Math.ceil(spanCount / SPANS_PER_REQUEST), spansPerRequest: SPANS_PER_REQUEST };
@@ -171,6 +175,7 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
       await sending;
       const report = { dir: values.out, name: "query", isAppended: false };
       process.stdout.write(writeReport({ ...report, run: OwnRun, runs, toMarkdown: formatOwn }));
+      if (spanCount === TARGET_SPANS && beside === TARGET_BESIDE && !values.hour) assertTargets(runs);
     } finally {
       end.abort();
       await callchain.stop();
@@ -178,6 +183,18 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
   } finally {
     if (positionals[1] === undefined) removeDir(dir);
   }
+}
+
+/** Throws where a target is missed, or a question with one was refused. */
+function assertTargets(runs: readonly OwnRun[]): void {
+  const withTarget = runs.flatMap(({ question, timesMs, targetMs }) =>
+    targetMs === null ? [] : [{ question, timesMs, targetMs }],
+  );
+  const missed = withTarget.filter(({ timesMs, targetMs }) => timesMs.length === 0 || percentileOf(timesMs, 0.95) > targetMs);
+  if (missed.length === 0) return;
+  throw new Error(
+    `${missed.length} of ${withTarget.length} targets missed: ${missed.map(({ question }) => question).join("; ")}`,
+  );
 }
 
 function formatOwn(runs: readonly OwnRun[]): string {

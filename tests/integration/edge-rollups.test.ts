@@ -5,10 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
 import { DependenciesAnswer, type DependencyGraph } from "@callchain/schemas/api/catalog.ts";
 import { clickHouseCodeOf } from "@callchain/schemas/clickhouse/errors.ts";
-import { CountedSenders } from "@callchain/schemas/clickhouse/edges/counted-senders.ts";
 import { EdgeStepPlanner, planEdgeStep } from "@callchain/schemas/clickhouse/edges/plan-step.ts";
 import { planScope } from "@callchain/schemas/clickhouse/edges/plan.ts";
 import { readEdgeSpans } from "@callchain/schemas/clickhouse/edges/read-spans.ts";
+import { StepMemory } from "@callchain/schemas/clickhouse/edges/step-memory.ts";
 import { takeEdgeStep } from "@callchain/schemas/clickhouse/edges/steps.ts";
 import { positionsBefore, positionsFrom, type LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { openLog } from "@callchain/schemas/runtime/log.ts";
@@ -16,7 +16,7 @@ import { Registry } from "@callchain/schemas/runtime/metrics.ts";
 import * as fc from "fast-check";
 import { clickHouseIsForeign } from "../support/clickhouse.ts";
 import { buildReferenceEdges } from "../support/dependencies-reference.ts";
-import { buildSpans, comparableEdges, edgeSeed, sortEdges } from "../support/edge-seeds.ts";
+import { FAR_RELATIVES, buildSpans, comparableEdges, edgeSeed, sortEdges } from "../support/edge-seeds.ts";
 import { until } from "../support/process.ts";
 import { startQueryStack, type QueryStack } from "../support/query-stack.ts";
 import { insertSpans, type SpanSeed } from "../support/span-rows.ts";
@@ -49,13 +49,13 @@ async function store(partition: number, spans: readonly SpanSeed[], day?: string
 }
 
 /** Undefined: each step is taken by another builder. */
-let builder: { readonly planner: EdgeStepPlanner; readonly senders: CountedSenders } | undefined;
-const openBuilder = (): typeof builder => ({ planner: new EdgeStepPlanner(stack.writer), senders: new CountedSenders() });
+let builder: { readonly planner: EdgeStepPlanner; readonly memory: StepMemory } | undefined;
+const openBuilder = (): typeof builder => ({ planner: new EdgeStepPlanner(stack.writer), memory: new StepMemory() });
 
 async function countStep(spanCountMax = 1_000_000): Promise<boolean> {
   const step = await (builder?.planner ?? new EdgeStepPlanner(stack.writer)).plan(spanCountMax);
   if (step === null) return false;
-  await takeEdgeStep(stack.writer, step, "test-edges", undefined, builder?.senders);
+  await takeEdgeStep(stack.writer, step, "test-edges", undefined, builder?.memory);
   return true;
 }
 
@@ -70,73 +70,6 @@ async function askGraph(from: bigint, to: bigint): Promise<DependencyGraph> {
   assert.equal(answer.scan.partial, false);
   return answer;
 }
-
-/** Three spans each, as far from each other as they may be. */
-const FAR_RELATIVES: readonly ((t: bigint, trace: string) => readonly SpanSeed[])[] = [
-  // A short client that is answered at both ends of what its clock and the callees' allow.
-  (t, trace) => [
-    { trace, id: "1", service: "a", kind: "client", startNano: t, durationNano: 55n * SECOND, text: { "peer.service": "far" } },
-    { trace, id: "2", parent: "1", service: "b", kind: "server", startNano: t - MINUTE },
-    { trace, id: "3", parent: "1", service: "c", kind: "server", startNano: t + 55n * SECOND + MINUTE },
-  ],
-  // A long one.
-  (t, trace) => [
-    {
-      trace,
-      id: "1",
-      service: "a",
-      kind: "client",
-      startNano: t,
-      durationNano: 59n * MINUTE,
-      text: { "server.address": "x.example" },
-    },
-    { trace, id: "2", parent: "1", service: "b", kind: "server", startNano: t + 1n },
-    { trace, id: "3", parent: "1", service: "c", kind: "internal", startNano: t + HOUR },
-  ],
-  // Two producers of one topic, an hour before.
-  (t, trace) => [
-    { trace, id: "1", service: "a", kind: "producer", startNano: t - HOUR, text: { "messaging.destination.name": "q" } },
-    {
-      trace: `${trace}+`,
-      id: "2",
-      service: "b",
-      kind: "producer",
-      startNano: t + MINUTE,
-      text: { "messaging.destination.name": "q" },
-    },
-    {
-      trace: `${trace}-`,
-      id: "3",
-      service: "c",
-      kind: "internal",
-      startNano: t,
-      links: [
-        { trace, id: "1" },
-        { trace: `${trace}+`, id: "2" },
-      ],
-    },
-  ],
-  // A consumer that does not say of what, long after its producer, and another one.
-  (t, trace) => [
-    { trace, id: "1", service: "a", kind: "producer", startNano: t, text: { "messaging.destination.name": "q" } },
-    { trace, id: "2", parent: "1", service: "b", kind: "consumer", startNano: t + HOUR },
-    {
-      trace: `${trace}+`,
-      id: "3",
-      parent: "1",
-      service: "c",
-      kind: "consumer",
-      startNano: t + 30n * MINUTE,
-      links: [{ trace, id: "1" }],
-    },
-  ],
-  // Sent again, and answered by a handover and by a call.
-  (t, trace) => [
-    { trace, id: "1", service: "a", kind: "client", startNano: t, text: { "db.system": "mysql", "db.name": "main" } },
-    { trace, id: "1", service: "a", kind: "client", startNano: t, text: { "db.system": "mysql", "db.name": "main" } },
-    { trace, id: "2", parent: "1", service: "b", kind: "consumer", startNano: t + 50n * SECOND },
-  ],
-];
 
 /** Five minutes and more are counted in whole minutes. */
 function countedRange(from: bigint, to: bigint): [from: bigint, to: bigint] {
@@ -172,7 +105,8 @@ describe("the service graph from rollups", () => {
           const t = takeDay();
           builder = isOneBuilder ? openBuilder() : undefined;
           // Of this day nothing is counted yet.
-          builder?.senders.begin(await readLastStep(), t - 3n * HOUR, []);
+          for (const ids of builder === undefined ? [] : [builder.memory.senders, builder.memory.traces])
+            ids.begin(await readLastStep(), t - 3n * HOUR, new Map());
           // Without long spans a trace's relatives are looked for by their starts alone.
           const sent = buildSpans(
             isBrisk ? drawn.map((span) => ({ ...span, durationSeconds: span.durationSeconds % 30 })) : drawn,
@@ -337,6 +271,35 @@ describe("counting edges", () => {
     assert.ok(step !== null);
     await takeEdgeStep(stack.writer, step, "test-edges");
     await assert.rejects(takeEdgeStep(stack.writer, step, "test-edges"), (error) => clickHouseCodeOf(error) === 395);
+    await assertCountedOnce();
+  });
+
+  it("remembers the traces that others counted, and what these link to, and looks for relatives there alone", async () => {
+    await countEverything();
+    const t = takeDay();
+    const names = Array.from({ length: 600 }, (_, at) => `r${at} ${t / DAY}`);
+    const text = { "messaging.destination.name": "early" };
+    const spans: readonly ((trace: string) => SpanSeed)[] = [
+      (trace) => ({ trace, id: "1", service: "a", kind: "client", startNano: t, text: { "peer.service": "b" } }),
+      (trace) => ({ trace: `+${trace}`, id: "2", service: "c", kind: "internal", startNano: t, links: [{ trace, id: "3" }] }),
+      (trace) => ({ trace, id: "3", parent: "1", service: "b", kind: "producer", startNano: t + SECOND, text }),
+      (trace) => ({ trace, id: "4", parent: "3", service: "d", kind: "server", startNano: t + 40n * SECOND }),
+    ];
+    builder = undefined;
+    for (const [at, build] of spans.entries()) {
+      if (at === 2) builder = openBuilder();
+      await store(0, names.map(build));
+      await countStep();
+    }
+    assert.notEqual(builder?.memory.traces.knownSince(await readLastStep()), null);
+    const { edges } = await askGraph(t, t + HOUR);
+    const calls = edges.map(({ caller, callee, callCount }) => `${caller} > ${callee} ${callCount}`);
+    assert.deepEqual(calls.toSorted(), [
+      "messaging:early > service:c 600",
+      "service:a > service:b 600",
+      "service:b > messaging:early 600",
+      "service:b > service:d 600",
+    ]);
     await assertCountedOnce();
   });
 

@@ -65,6 +65,20 @@ test("a database is made with every migration, and a second run finds nothing to
   await withDatabase(database, (opened) => requireSchema(opened));
 });
 
+test("a database whose spans were made by an earlier form of the migration is taken as it is, one of a stranger's is not", async () => {
+  const database = engine.nameOf("earlier");
+  await migrate(server, logger, { database });
+  const noteFirst = async (checksum: string): Promise<void> =>
+    await server.command(
+      `ALTER TABLE ${database}.schema_migrations UPDATE checksum = '${checksum}' WHERE version = 1 SETTINGS mutations_sync = 2`,
+    );
+  // Of the file that ordered spans by time alone.
+  await noteFirst("a446b4a496ff326e6eb8ee9aef1c85d52375fdef302184343119d76d0292d8e2");
+  assert.deepEqual(await migrate(server, logger, { database }), []);
+  await noteFirst("0".repeat(64));
+  await assert.rejects(migrate(server, logger, { database }), /migration 1 \(spans\) was applied in another form/);
+});
+
 test("a role is told what the database lacks and what mends it", async () => {
   const [bare, absent] = [engine.nameOf("bare"), engine.nameOf("absent")];
   await server.command(`CREATE DATABASE ${bare}`);

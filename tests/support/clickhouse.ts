@@ -25,7 +25,7 @@ const BINARIES = [
 ] as const;
 const log = openLog("test", "silent");
 
-type OpenOptions = Pick<DatabaseOptions, "database" | "connectionsMax">;
+type OpenOptions = Pick<DatabaseOptions, "database" | "connectionsMax" | "isIngestCalm">;
 
 export interface TestClickHouse extends Running {
   /** With user and password where the server wants them, and the suite's own database as its path. */

@@ -5,6 +5,8 @@ import type { ReferenceEdge } from "./dependencies-reference.ts";
 import type { SpanSeed } from "./span-rows.ts";
 
 const SECOND = 1_000_000_000n;
+const MINUTE = 60n * SECOND;
+const HOUR = 60n * MINUTE;
 
 const text = fc.constantFrom<Record<string, string>>(
   {},
@@ -68,3 +70,70 @@ export function comparableEdges(graph: DependencyGraph): ReferenceEdge[] {
 export function sortEdges(edges: readonly ReferenceEdge[]): ReferenceEdge[] {
   return edges.toSorted((a, b) => (`${a.caller} ${a.callee}` < `${b.caller} ${b.callee}` ? -1 : 1));
 }
+
+/** Three spans each, as far from each other as they may be. */
+export const FAR_RELATIVES: readonly ((t: bigint, trace: string) => readonly SpanSeed[])[] = [
+  // A short client that is answered at both ends of what its clock and the callees' allow.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "client", startNano: t, durationNano: 55n * SECOND, text: { "peer.service": "far" } },
+    { trace, id: "2", parent: "1", service: "b", kind: "server", startNano: t - MINUTE },
+    { trace, id: "3", parent: "1", service: "c", kind: "server", startNano: t + 55n * SECOND + MINUTE },
+  ],
+  // A long one.
+  (t, trace) => [
+    {
+      trace,
+      id: "1",
+      service: "a",
+      kind: "client",
+      startNano: t,
+      durationNano: 59n * MINUTE,
+      text: { "server.address": "x.example" },
+    },
+    { trace, id: "2", parent: "1", service: "b", kind: "server", startNano: t + 1n },
+    { trace, id: "3", parent: "1", service: "c", kind: "internal", startNano: t + HOUR },
+  ],
+  // Two producers of one topic, an hour before.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "producer", startNano: t - HOUR, text: { "messaging.destination.name": "q" } },
+    {
+      trace: `${trace}+`,
+      id: "2",
+      service: "b",
+      kind: "producer",
+      startNano: t + MINUTE,
+      text: { "messaging.destination.name": "q" },
+    },
+    {
+      trace: `${trace}-`,
+      id: "3",
+      service: "c",
+      kind: "internal",
+      startNano: t,
+      links: [
+        { trace, id: "1" },
+        { trace: `${trace}+`, id: "2" },
+      ],
+    },
+  ],
+  // A consumer that does not say of what, long after its producer, and another one.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "producer", startNano: t, text: { "messaging.destination.name": "q" } },
+    { trace, id: "2", parent: "1", service: "b", kind: "consumer", startNano: t + HOUR },
+    {
+      trace: `${trace}+`,
+      id: "3",
+      parent: "1",
+      service: "c",
+      kind: "consumer",
+      startNano: t + 30n * MINUTE,
+      links: [{ trace, id: "1" }],
+    },
+  ],
+  // Sent again, and answered by a handover and by a call.
+  (t, trace) => [
+    { trace, id: "1", service: "a", kind: "client", startNano: t, text: { "db.system": "mysql", "db.name": "main" } },
+    { trace, id: "1", service: "a", kind: "client", startNano: t, text: { "db.system": "mysql", "db.name": "main" } },
+    { trace, id: "2", parent: "1", service: "b", kind: "consumer", startNano: t + 50n * SECOND },
+  ],
+];

@@ -142,7 +142,7 @@ function addRows(table: EdgeTable, rows: EdgeRows): void {
   for (let row = 0; row < edge.length; row += 1) {
     const own = figures[edge[row] ?? 0];
     const durations = durationsOf(rows, row);
-    if (own === undefined || durations.counts.length === 0) continue;
+    if (own === undefined || durations.from === durations.to) continue;
     own.add(isError[row] === 1, durations);
     const durationNano = slowestNano[row] ?? 0;
     if (own.isSlower(isError[row] === 1, durationNano)) {

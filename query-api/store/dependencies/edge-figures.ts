@@ -23,7 +23,7 @@ export class EdgeFigures {
 
   add(isError: boolean, durations: BucketCounts): void {
     let added = 0;
-    for (let at = 0; at < durations.counts.length; at += 1) added += durations.counts[at] ?? 0;
+    for (let at = durations.from; at < durations.to; at += 1) added += durations.counts[at] ?? 0;
     this.durations.push(durations);
     this.callCount += added;
     if (isError) this.errorCount += added;
@@ -74,7 +74,8 @@ export class EdgeTable {
   addCounts(counts: readonly EdgeCounts[], every: number): void {
     for (const { edge, isError, durations, slowest } of counts) {
       const figures = this.of(edge);
-      figures.add(isError, { buckets: [...durations.keys()], counts: [...durations.values()].map((count) => count * every) });
+      const scaled = [...durations.values()].map((count) => count * every);
+      figures.add(isError, { buckets: [...durations.keys()], counts: scaled, from: 0, to: scaled.length });
       if (slowest !== null) figures.show(isError, slowest);
     }
   }

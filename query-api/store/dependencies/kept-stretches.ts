@@ -128,8 +128,7 @@ export function changedSql(used: ReadonlyMap<number, Kept>): string {
 
 /** The histogram of a row; it lies in the memory of all. */
 export function durationsOf({ ends, buckets, counts }: EdgeRows, row: number): BucketCounts {
-  const [from, to] = [ends[row - 1] ?? 0, ends[row] ?? 0];
-  return { buckets: buckets.subarray(from, to), counts: counts.subarray(from, to) };
+  return { buckets, counts, from: ends[row - 1] ?? 0, to: ends[row] ?? 0 };
 }
 
 /** These rows as one for each edge and outcome, in memory of their own. */

@@ -1,10 +1,8 @@
 /** Where the senders of messages are that are not among the spans that were read. */
 import type { QueryOptions, SpanDatabase } from "../database.ts";
 import { traceIdSql } from "../id-sql.ts";
-import { joinArrays, joinFixed } from "../native/join-columns.ts";
-import { readBlocks } from "../native/read-blocks.ts";
-import { readInt64 } from "../native/read-int64.ts";
-import { SENDER_COUNT_MAX, beforeOf, type CountedSenders, type SenderChunk } from "./counted-senders.ts";
+import { beforeOf, sortedOnce, type IdSlots } from "./counted-ids.ts";
+import { readIdSlots } from "./read-id-slots.ts";
 import {
   HAS_PARENT,
   PARENT,
@@ -12,10 +10,12 @@ import {
   SELF,
   SKEW_NANO,
   startsIn,
+  startsSince,
   subtractStretches,
   type EdgeScope,
   type Stretch,
 } from "./scope.ts";
+import { REMEMBERED_SENDERS, type KnownSteps } from "./step-memory.ts";
 
 export const LINKED_IDS = "arrayMap((trace, span) -> cityHash64(trace, span), link_trace_id, link_span_id)";
 /** Spans that a message may have come from, by the parent (consumers only) and the links. */
@@ -50,19 +50,12 @@ export function sendingSource(
   return `kind = 4${isInTrace} AND ${SELF} IN (${ids}) AND ${startsIn(stretches)} AND ${context}`;
 }
 
-/** What whoever reads remembers of the senders that were counted. */
-export interface KnownSenders {
-  readonly senders: CountedSenders;
-  /** Number of the last step that the context was counted in. */
-  readonly step: bigint;
-}
-
 interface MissingSenders {
   /** By their ids: their trace ids in hex. Who is found leaves it between two searches. */
   readonly missing: ReadonlyMap<bigint, string>;
   readonly scope: EdgeScope;
   readonly context: string;
-  readonly known: KnownSenders | undefined;
+  readonly known: KnownSteps | undefined;
 }
 
 /** So many are looked for among all spans. */
@@ -79,8 +72,8 @@ export async function planSearches(
   const { senders, near } = scope;
   const since = known === undefined ? null : await knownSince(database, known, missing, senders, context, options);
   if (known !== undefined && since !== null) {
-    const { ids, stretches } = known.senders.locate(missing.keys(), senders);
-    const located = new Map([...missing].filter(([id]) => ids.has(id)));
+    const { ids, stretches } = known.memory.senders.locate(sortedOnce([...missing.keys()].map(halfOf)), senders);
+    const located = new Map([...missing].filter(([id]) => ids.has(halfOf(id))));
     return [
       { wanted: located, stretches, context },
       { wanted: missing, stretches: beforeOf(senders, since), context },
@@ -91,51 +84,44 @@ export async function planSearches(
   return [first, subtractStretches(senders, first)].map((stretches) => ({ wanted: missing, stretches, context }));
 }
 
+const halfOf = (id: bigint): number => Number(id & 0xffff_ffffn);
+
 /** The messages of some minutes were sent in the hour before and received in the hour after. */
-const REMEMBERED_NANO = 2n * (REACH_NANO + SKEW_NANO) + 60n * 1_000_000_000n;
-const MINUTE_NANO = 60n * 1_000_000_000n;
+const SENT_NANO = 2n * (REACH_NANO + SKEW_NANO) + 60n * 1_000_000_000n;
 
 /** Since when all senders are remembered. Where many are missing for the first time, those that were counted are read once. */
 async function knownSince(
   database: SpanDatabase,
-  { senders, step }: KnownSenders,
+  { memory, step }: KnownSteps,
   missing: ReadonlyMap<bigint, string>,
   stretches: readonly Stretch[],
   context: string,
   options: QueryOptions,
 ): Promise<bigint | null> {
-  const known = senders.knownSince(step);
+  const known = memory.senders.knownSince(step);
   const last = stretches.at(-1);
   if (known !== null || last === undefined || !areMany(missing)) return known;
-  const earliest = last.to - REMEMBERED_NANO;
+  const earliest = last.to - SENT_NANO;
   const since = last.from > earliest ? last.from : earliest;
-  const chunks = await readCountedSenders(database, since, context, options);
-  if (chunks === null) return null;
-  senders.begin(step, since, chunks);
+  const slots = await readCountedSenders(database, since, context, options);
+  if (slots === null) return null;
+  memory.senders.begin(step, since, slots);
   return since;
 }
 
-/** By the minute in which they began; null where they are too many to be remembered. */
+/** null where they are too many to be remembered. */
 async function readCountedSenders(
   database: SpanDatabase,
   since: bigint,
   context: string,
   options: QueryOptions,
-): Promise<SenderChunk[] | null> {
-  const { blocks, rowCount } = await readBlocks(
+): Promise<IdSlots | null> {
+  const { slots, rowCount } = await readIdSlots(
     database,
-    `SELECT minute, groupArray(half) AS halves FROM (
-       SELECT intDiv(toUnixTimestamp64Nano(start), ${MINUTE_NANO}) AS minute, toUInt32(${SELF}) AS half
-       FROM spans PREWHERE kind = 4 AND ${startsIn([{ from: since, to: 2n ** 63n }])} AND ${context} LIMIT ${SENDER_COUNT_MAX + 1}
-     ) GROUP BY minute ORDER BY minute`,
+    `SELECT start, toUInt32(${SELF}) AS half FROM spans
+     PREWHERE kind = 4 AND ${startsSince(since)} AND ${context} LIMIT ${REMEMBERED_SENDERS.idCountMax + 1}`,
+    REMEMBERED_SENDERS,
     options,
   );
-  const minutes = readInt64(joinFixed(blocks, "minute", 8, rowCount));
-  const { ends, elements } = joinArrays(blocks, "halves", 4);
-  if ((ends.at(-1) ?? 0) > SENDER_COUNT_MAX) return null;
-  const halves = new Uint32Array(elements);
-  return Array.from(minutes, (minute, at) => {
-    const from = BigInt(minute) * MINUTE_NANO;
-    return { halves: halves.slice(ends[at - 1] ?? 0, ends[at]).sort(), stretch: { from, to: from + MINUTE_NANO } };
-  });
+  return rowCount > REMEMBERED_SENDERS.idCountMax ? null : slots;
 }

@@ -71,7 +71,7 @@ export async function planScope(database: SpanDatabase, subject: Subject, option
     receivers: hasSenders ? around(SKEW_NANO, REACH_NANO) : [],
     senders: hasSenders || hasReceivers ? around(REACH_NANO + SKEW_NANO, REACH_NANO + SKEW_NANO) : [],
   };
-  const none = { near: [], far: { traceIds: [], stretches: [] } };
+  const none = { near: [], bulk: null, far: { traceIds: [], stretches: [] } };
   if (context === null) return { scope: { ...subject, ...messages, ...none }, spanCount, scans };
 
   const { near, condition } = splitMinutes(minutes, spanCount);
@@ -89,6 +89,7 @@ export async function planScope(database: SpanDatabase, subject: Subject, option
     scope: {
       ...subject,
       ...messages,
+      bulk: near.find((one) => covers([one], stretchOf(densestOf(minutes), 0n, 0n))) ?? null,
       ...chooseReading(near, [...stragglers, ...long], () => around(REACH_NANO + NEAR_NANO, REACH_NANO + NEAR_NANO)),
     },
     spanCount,
@@ -99,6 +100,10 @@ export async function planScope(database: SpanDatabase, subject: Subject, option
 function stretchOf({ minute }: MinuteRow, before: bigint, after: bigint): Stretch {
   const from = BigInt(minute) * MINUTE_NANO;
   return { from: from - before, to: from + MINUTE_NANO + after };
+}
+
+function densestOf(minutes: readonly MinuteRow[]): MinuteRow {
+  return minutes.reduce((densest, row) => (Number(row.spans) > Number(densest.spans) ? row : densest));
 }
 
 /** What is read for all traces, and the condition of the fresh spans whose relatives may lie elsewhere; null: of none. */

@@ -7,9 +7,11 @@ import { readBlocks } from "../native/read-blocks.ts";
 import { readInt64 } from "../native/read-int64.ts";
 import type { NativeBlock } from "../native/read-native.ts";
 import { findMissingSenders, type EdgeSpans } from "./count-edges.ts";
-import { LINKED_IDS, MAY_RECEIVE, areMany, planSearches, sendingSource, type KnownSenders } from "./find-senders.ts";
+import { narrowToKnown, type Narrowing } from "./find-relatives.ts";
+import { LINKED_IDS, MAY_RECEIVE, areMany, planSearches, sendingSource } from "./find-senders.ts";
 import { PEER_TEXT_SQL } from "./peers.ts";
 import { HAS_PARENT, PARENT, SELF, subtractStretches, startsIn, touchedTraces, type EdgeScope, type Stretch } from "./scope.ts";
+import { halvesOfTraces, type KnownSteps } from "./step-memory.ts";
 
 const COLUMNS = `${SELF} AS id, if(${HAS_PARENT}, ${PARENT}, 0) AS parent, trace_id, service, kind, status,
   intDiv(toUnixTimestamp64Nano(start), 1000000) AS start_ms, duration_nano, ${durationBucketSql()} AS bucket,
@@ -32,20 +34,21 @@ function selectSpans(isFresh: boolean, facts: string, source: string, isPeerApar
 
 /**
  * Of the context what belongs to the traces of the fresh spans, and in whichever trace what links into these and so may have received a message
- * from a fresh span. Both in one pass: apart they take three times as long.
+ * from a fresh span. Both in one pass: apart they take three times as long. `narrow`: to where these traces are at all.
  */
-function contextSources(scope: EdgeScope): string[] {
-  const { context, isContextCounted, near, far, receivers } = scope;
+function contextSources(scope: EdgeScope, narrow: Narrowing): string[] {
+  const { context, isContextCounted, far, receivers } = scope;
   if (context === null) return [];
   const touched = touchedTraces(scope);
   const mayReceive = isContextCounted && receivers.length > 0;
   const isRelated = mayReceive
     ? `(trace_id IN (${touched}) OR arrayExists(one -> one IN (${touched}), link_trace_id))`
     : `trace_id IN (${touched})`;
+  const near = narrow(scope.near);
   const sources = near.length === 0 ? [] : [`${isRelated} AND ${startsIn(near)} AND ${context}`];
-  const waiting = mayReceive ? subtractStretches(receivers, near) : [];
+  const waiting = mayReceive ? narrow(subtractStretches(receivers, scope.near)) : [];
   if (waiting.length > 0) sources.push(`${MAY_RECEIVE} AND ${isRelated} AND ${startsIn(waiting)} AND ${context}`);
-  const elsewhere = subtractStretches(far.stretches, near);
+  const elsewhere = subtractStretches(far.stretches, scope.near);
   if (elsewhere.length > 0)
     sources.push(`${startsIn(elsewhere)} AND trace_id IN (${far.traceIds.map(traceIdSql).join(", ")}) AND ${context}`);
   return sources;
@@ -59,7 +62,7 @@ export interface ReadEdgeSpans {
 }
 
 export interface SenderReading {
-  readonly known?: KnownSenders;
+  readonly known?: KnownSteps;
   /** Among more spans than these, many senders are not looked for. */
   readonly searchedSpanCountMax?: number;
 }
@@ -87,8 +90,14 @@ export async function readEdgeSpans(
     const selects = sources.flatMap((source) => selectSpans(!isContextCounted, facts, source, false));
     return selects.length === 0 ? [] : await read(selects);
   };
-  const sources = contextSources(scope);
-  const [old, newest] = await Promise.all([readOld(sources), read(selectSpans(true, facts, fresh, true))]);
+  const readingFresh = read(selectSpans(true, facts, fresh, true));
+  // Who remembers nothing reads both at once; else the fresh spans say where their traces were counted.
+  const narrow: Narrowing =
+    known === undefined
+      ? (stretches) => stretches
+      : await narrowToKnown(database, { known, scope, traces: traceHalvesOf(await readingFresh) }, options);
+  const sources = contextSources(scope, narrow);
+  const [old, newest] = await Promise.all([readOld(sources), readingFresh]);
   const spans = joinBlocks([...old, ...newest]);
   if (context === null || scope.senders.length === 0) return { spans, scans, isWhole: true };
   const missing = findMissingSenders(spans);
@@ -106,6 +115,11 @@ export async function readEdgeSpans(
     }
   }
   return { spans: sending.length === 0 ? spans : joinBlocks([...old, ...sending, ...newest]), scans, isWhole };
+}
+
+function traceHalvesOf(blocks: readonly NativeBlock[]): Uint32Array {
+  const count = blocks.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  return halvesOfTraces(new Uint32Array(joinFixed(blocks, "trace_id", 16, count)));
 }
 
 function joinBlocks(blocks: readonly NativeBlock[]): EdgeSpans {

@@ -32,6 +32,8 @@ export interface EdgeScope {
   /** Condition on the `start` of the span that a fact is counted for. */
   readonly facts: string;
   readonly near: readonly Stretch[];
+  /** Of these the one that most of the fresh spans lie in; null: there are none. */
+  readonly bulk: Stretch | null;
   /** Traces that have relatives elsewhere; there only these are read. */
   readonly far: { readonly traceIds: readonly string[]; readonly stretches: readonly Stretch[] };
   /** Where receivers may be that link to fresh senders; empty: there are no fresh senders. */
@@ -83,6 +85,10 @@ export function startsIn(stretches: readonly Stretch[]): string {
     `fromUnixTimestamp64Nano(toInt64(${nano < 0n ? 0n : nano > INSTANT_NANO_MAX ? INSTANT_NANO_MAX : nano}))`;
   if (stretches.length === 0) return "0";
   return `(${stretches.map(({ from, to }) => `(start >= ${instant(from)} AND start < ${instant(to)})`).join(" OR ")})`;
+}
+
+export function startsSince(instant: bigint): string {
+  return startsIn([{ from: instant, to: INSTANT_NANO_MAX }]);
 }
 
 /** Of the fresh spans. */

@@ -1,4 +1,5 @@
--- Spans, one row each, in the order in which they happened (storage: order key B). Columns as in schemas/clickhouse/spans-table.ts.
+-- Spans, one row each, by stretches of ten minutes, service and time. Columns as in schemas/clickhouse/spans-table.ts. (The third part of the key
+-- is not `start` itself: conditions on it would then be served by that part alone, and none of the stretches be left out.)
 -- Compression is the server's choice by the size of a part: LZ4 for young parts, which are merged soon, ZSTD(1) for merged ones (the
 -- embedded engine is configured so; on a server without such a <compression> section everything is LZ4, half as large again).
 CREATE TABLE IF NOT EXISTS spans
@@ -44,10 +45,11 @@ CREATE TABLE IF NOT EXISTS spans
     -- A page of 20 traces asks each granule 20 times: at 0.001 it read 50 of 2,500 granules for nothing, at 0.0001 five.
     INDEX trace_id_bloom trace_id TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX duration_minmax duration_nano TYPE minmax GRANULARITY 1,
+    INDEX start_minmax start TYPE minmax GRANULARITY 1,
     -- The high-water mark of each log partition; it lives inside the part and so commits with its rows.
     PROJECTION high_water (SELECT log_partition, max(log_offset), count() GROUP BY log_partition)
 )
 ENGINE = MergeTree
 PARTITION BY ingest_day
-ORDER BY start
+ORDER BY (intDiv(toUnixTimestamp64Second(start), 600), service, toUnixTimestamp64Nano(start))
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 10, index_granularity = 2048;

@@ -38,7 +38,8 @@ export function joinArrays(
   let row = 0;
   let at = 0;
   for (const array of arrays) {
-    for (const end of array.ends) ends[row++] = at / size + end;
+    const before = at / size;
+    for (let own = 0; own < array.ends.length; own += 1, row += 1) ends[row] = before + (array.ends[own] ?? 0);
     elements.set(array.bytes, at);
     at += array.bytes.length;
   }

@@ -58,8 +58,7 @@ function sizeOf(type: string): number {
 function readColumn(reader: Reader, type: string, rowCount: number): NativeColumn {
   const elementSize = sizeOf(/^Array\((.+)\)$/.exec(type)?.[1] ?? "");
   if (elementSize > 0) {
-    const words = new Uint32Array(new Uint8Array(reader.bytes(8 * rowCount)).buffer);
-    const ends = words.filter((_word, at) => at % 2 === 0); // an answer has no 2^32 elements
+    const ends = reader.lowWords(rowCount); // an answer has no 2^32 elements
     return { kind: "array", ends, bytes: reader.bytes((ends.at(-1) ?? 0) * elementSize), size: elementSize };
   }
   const size = sizeOf(type);
@@ -109,6 +108,15 @@ class Reader {
     const at = this.#at;
     this.bytes(8);
     return this.#view.getBigUint64(at, true);
+  }
+
+  /** The lower halves of 64-bit integers. */
+  lowWords(count: number): Uint32Array {
+    const from = this.#at;
+    this.bytes(8 * count);
+    const words = new Uint32Array(count);
+    for (let at = 0; at < count; at += 1) words[at] = this.#view.getUint32(from + 8 * at, true);
+    return words;
   }
 
   text(): string {
