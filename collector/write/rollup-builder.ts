@@ -26,6 +26,8 @@ export interface RollupBuilderOptions {
 /** What becomes known of the counting while it goes on. */
 export interface RollupReport {
   readonly stepped: () => void;
+  /** Calls between spans that were stored before are counted. */
+  readonly counted?: (untilMs: number) => void;
   /** A round ended; the next one begins with what the rows say. `code` is the class of the failure. */
   readonly failed: (failure: { readonly code: string; readonly reason: string }) => void;
 }
@@ -67,7 +69,12 @@ export function startRollupBuilder(options: RollupBuilderOptions): Running & Cal
       await rest(intervalMs);
     }
   };
-  const counting: Counting = { prefix: options.queryIdPrefix, signal: stopping.signal, onStep: report.stepped };
+  const counting: Counting = {
+    prefix: options.queryIdPrefix,
+    signal: stopping.signal,
+    onStep: report.stepped,
+    onCounted: (ms) => report.counted?.(ms),
+  };
   const running = databases.map((database) =>
     run(
       async () => {
@@ -82,7 +89,7 @@ export function startRollupBuilder(options: RollupBuilderOptions): Running & Cal
     running.push(
       run(
         () => edges.round(),
-        (ms) => edges.rest(ms),
+        (ms) => edges.restBetween(ms),
       ),
     );
   const ended = Promise.all(running);
@@ -91,6 +98,9 @@ export function startRollupBuilder(options: RollupBuilderOptions): Running & Cal
       stopping.abort();
       await ended;
       edges?.end();
+    },
+    get countedUntilMs() {
+      return edges?.countedUntilMs ?? 0;
     },
     countNow: () => edges?.countNow() ?? Promise.resolve(false),
   };

@@ -37,6 +37,7 @@ class RollupThread implements Running, CallCounter {
   #isStopping = false;
   readonly #asked = new Map<number, (isCounted: boolean) => void>();
   #askedCount = 0;
+  #countedUntilMs = 0;
 
   constructor(data: RollupWorkerData, report: RollupReport) {
     this.#data = data;
@@ -52,6 +53,10 @@ class RollupThread implements Running, CallCounter {
     const ended = once(worker, "exit");
     send(worker, "stop");
     await ended;
+  }
+
+  get countedUntilMs(): number {
+    return this.#countedUntilMs;
   }
 
   countNow(): Promise<boolean> {
@@ -81,6 +86,10 @@ class RollupThread implements Running, CallCounter {
   #hear(message: RollupMessage): void {
     if (message === null) return this.#report.stepped();
     if ("code" in message) return this.#report.failed(message);
+    if ("countedUntilMs" in message) {
+      this.#countedUntilMs = message.countedUntilMs;
+      return;
+    }
     this.#asked.get(message.asked)?.(message.isCounted);
     this.#asked.delete(message.asked);
   }

@@ -12,6 +12,7 @@ export interface RollupWorkerData {
 export type RollupMessage =
   | { readonly code: string; readonly reason: string }
   | { readonly asked: number; readonly isCounted: boolean }
+  | { readonly countedUntilMs: number }
   | null;
 
 /** The wish to end, or the number of a question that waits for what is stored to be counted. */
@@ -26,7 +27,7 @@ const tell = (message: RollupMessage): void => parentPort?.postMessage(message, 
 const builder = startRollupBuilder({
   databases,
   queryIdPrefix,
-  report: { stepped: () => tell(null), failed: tell },
+  report: { stepped: () => tell(null), counted: (countedUntilMs) => tell({ countedUntilMs }), failed: tell },
 });
 
 parentPort?.on("message", (wish: RollupWish) => void (wish === "stop" ? stop() : count(wish)));

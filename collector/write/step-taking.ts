@@ -6,6 +6,8 @@ export interface Counting {
   readonly prefix: string;
   readonly signal: AbortSignal;
   readonly onStep: () => void;
+  /** Edges of every span stored before are counted. */
+  readonly onCounted: (untilMs: number) => void;
 }
 
 /** Whether the step was taken here; another builder may have taken it, or be taking it. */

@@ -135,7 +135,10 @@ export const DependencyGraph = z
       description:
         "Since when calls are counted: a range of five minutes and more is counted in whole minutes, those it begins and ends in included",
     }),
-    toNano: NanoString.meta({ description: "Until when, as far as that has come to pass" }),
+    toNano: NanoString.meta({
+      description:
+        "Until when, as far as that has come to pass; where spans arrive by the ten thousand, what was stored in the last seconds may be left to the next answer",
+    }),
     nodes: z.array(DependencyNode),
     edges: z.array(DependencyEdge),
   })

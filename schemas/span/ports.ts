@@ -43,6 +43,8 @@ export interface SpanImporter {
 
 /** Whoever counts the calls between stored spans ahead of questions. */
 export interface CallCounter {
+  /** Every span that was stored before this instant is counted, in milliseconds since 1970; 0 where none is known. */
+  readonly countedUntilMs: number;
   /**
    * Counts what waits, where that is soon done. Resolves with whether every span that was stored at the call is counted now; the question joins them
    * itself where not. Never rejects.

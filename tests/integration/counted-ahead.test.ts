@@ -1,4 +1,7 @@
-/** A question about many spans that are not counted yet has them counted, for itself and whoever asks next. */
+/**
+ * A question about many spans that are not counted yet has them counted, for itself and whoever asks next; where all but the newest were counted a
+ * moment ago it leaves these out and says so.
+ */
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { openRollupReport, startRollupBuilder } from "@callchain/collector/write/rollup-builder.ts";
@@ -27,11 +30,11 @@ before(async () => {
 after(() => stack.stop());
 
 let offset = 0;
-async function storeCalls(): Promise<void> {
-  from += 86_400n * SECOND;
-  const calls = Array.from({ length: CALL_COUNT }, (_, at) => at);
+/** On the next day, or evenly in the ten minutes from `since` on. */
+async function storeCalls(since = (from += 86_400n * SECOND), count = CALL_COUNT): Promise<void> {
+  const calls = Array.from({ length: count }, (_, at) => at);
   const spans = calls.flatMap((at) => {
-    const startNano = from + BigInt(at) * (SECOND / 10n);
+    const startNano = since + (BigInt(at) * 600n * SECOND) / BigInt(count);
     const trace = `${offset} ${at}`;
     return [
       { trace, id: "1", service: "web", kind: "client" as const, startNano },
@@ -42,7 +45,13 @@ async function storeCalls(): Promise<void> {
   offset += 1;
 }
 
-async function askThrough(callCounter: CallCounter, count: number): Promise<number[]> {
+type Range = readonly [from: bigint, to: bigint];
+
+async function askThrough(
+  callCounter: CallCounter,
+  count: number,
+  range: Range = [from, from + 3600n * SECOND],
+): Promise<{ calls: number; toNano: bigint }[]> {
   const server = await startQueryServer({
     address: { host: "127.0.0.1", port: 0 },
     database: stack.reader,
@@ -54,16 +63,20 @@ async function askThrough(callCounter: CallCounter, count: number): Promise<numb
     logger: openLog("test", "silent"),
   });
   try {
-    const ask = async (): Promise<number> => {
-      const response = await fetch(`${server.url}/api/v1/dependencies?from=${from}&to=${from + 3600n * SECOND}`);
-      const { edges, scan } = DependenciesAnswer.parse(await response.json());
+    const ask = async (): Promise<{ calls: number; toNano: bigint }> => {
+      const response = await fetch(`${server.url}/api/v1/dependencies?from=${range[0]}&to=${range[1]}`);
+      const { edges, toNano, scan } = DependenciesAnswer.parse(await response.json());
       assert.equal(scan.partialReason, null);
-      return edges.reduce((sum, { callCount }) => sum + callCount, 0);
+      return { calls: edges.reduce((sum, { callCount }) => sum + callCount, 0), toNano: BigInt(toNano) };
     };
     return await Promise.all(Array.from({ length: count }, ask));
   } finally {
     await server.stop();
   }
+}
+
+async function countCalls(callCounter: CallCounter, count: number): Promise<number[]> {
+  return (await askThrough(callCounter, count)).map(({ calls }) => calls);
 }
 
 const isCounted = async (): Promise<boolean> => (await planEdgeStep(stack.writer, 1)) === null;
@@ -73,13 +86,13 @@ async function withCounter(counter: Running & CallCounter): Promise<void> {
     await until("the first round is over", () => counter.countNow());
     await storeCalls();
     assert.equal(await isCounted(), false);
-    assert.deepEqual(await askThrough(counter, 3), [CALL_COUNT, CALL_COUNT, CALL_COUNT]);
+    assert.deepEqual(await countCalls(counter, 3), [CALL_COUNT, CALL_COUNT, CALL_COUNT]);
     await until("it is counted for all three", isCounted);
   } finally {
     await counter.stop();
   }
   await storeCalls();
-  assert.deepEqual(await askThrough(counter, 1), [CALL_COUNT], "joined by the question: the counter has ended");
+  assert.deepEqual(await countCalls(counter, 1), [CALL_COUNT], "joined by the question: the counter has ended");
   assert.equal(await isCounted(), false);
 }
 
@@ -94,10 +107,37 @@ it("by the builder on its thread, which counts by itself as well", async () => {
   try {
     await until("what was left is counted", isCounted);
     await storeCalls();
-    assert.deepEqual(await askThrough(thread, 2), [CALL_COUNT, CALL_COUNT]);
+    const storedAtMs = Date.now();
+    assert.deepEqual(await countCalls(thread, 2), [CALL_COUNT, CALL_COUNT]);
     await until("it is counted", isCounted);
+    await until("the thread says so", () => thread.countedUntilMs >= storedAtMs);
   } finally {
     await thread.stop();
   }
   assert.equal(await thread.countNow(), false);
+});
+
+it("but for what was stored since a moment ago, which is left to the next answer", async () => {
+  const report = openRollupReport(new Registry(), openLog("test", "silent"));
+  const builder = startRollupBuilder({ databases: [stack.writer], report, queryIdPrefix: "test", intervalMs: HOUR_MS });
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const hour: Range = [now - 3600n * SECOND, now];
+  await storeCalls(now - 1200n * SECOND);
+  await until("it is counted", async () => (await builder.countNow()) && isCounted());
+  assert.ok(builder.countedUntilMs >= Number(now / 1_000_000n));
+  await builder.stop();
+  const counted = (atMs: number): CallCounter => ({ countedUntilMs: atMs, countNow: () => Promise.resolve(false) });
+
+  await storeCalls(now - 1200n * SECOND, 1000);
+  const [few] = await askThrough(counted(Date.now()), 1, hour);
+  assert.equal(few?.calls, CALL_COUNT + 1000, "few are joined");
+
+  await storeCalls(now - 1200n * SECOND);
+  const [old] = await askThrough(counted(Date.now() - 6000), 1, hour);
+  assert.equal(old?.calls, 2 * CALL_COUNT + 1000, "too long ago");
+  const [past] = await askThrough(counted(Date.now()), 1, [hour[0], now - 180n * SECOND]);
+  assert.equal(past?.calls, 2 * CALL_COUNT + 1000, "of a range that ended before nothing is left out");
+  const untilMs = Date.now() - 100;
+  const [recent] = await askThrough(counted(untilMs), 1, hour);
+  assert.deepEqual(recent, { calls: CALL_COUNT, toNano: BigInt(untilMs) * 1_000_000n });
 });

@@ -5,13 +5,13 @@
 import type { DependenciesAnswer } from "@callchain/schemas/api/catalog.ts";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { EDGE_TIERS } from "@callchain/schemas/clickhouse/edges/steps.ts";
-import { NANO_PER_SECOND, UNIX_NANO_MAX, unixNano, unixNanoFromMs } from "@callchain/schemas/span/time.ts";
+import { NANO_PER_SECOND, UNIX_NANO_MAX, unixNano, unixNanoFromMs, type UnixNano } from "@callchain/schemas/span/time.ts";
 import type { CallCounter } from "@callchain/schemas/span/ports.ts";
 import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { buildScan, type Asking, type TimeRange } from "../range.ts";
 import { readWithRest } from "../counted-ends.ts";
 import { outsideOf, planMinutes } from "../rollup-plan.ts";
-import { isCountedAhead } from "./counted-ahead.ts";
+import { areMany, countedUntil, isCountedAhead } from "./counted-ahead.ts";
 import { addCountedEdges } from "./counted-edges.ts";
 import { EdgeTable } from "./edge-figures.ts";
 import { buildGraph, keepNodes, nearFocus, type Graph } from "./graph.ts";
@@ -49,15 +49,15 @@ export async function getDependencies(
 ): Promise<DependenciesAnswer> {
   const startedMs = performance.now();
   const { range, focus, depth, comparison } = question;
-  const account: Account = { scans: [], reasons: [], callCounter };
+  const account: Account = { scans: [], reasons: [], callCounter, until: null };
   const whole = await readGraph(range, asking, account);
   const other = comparison === null ? null : await readGraph(comparison, asking, account);
   const kept = focus === null ? null : nearFocus(other === null ? [whole] : [whole, other], focus, depth);
   const show = (graph: Graph): Graph => (kept === null ? graph : keepNodes(graph, kept));
   return {
-    ...bounds(range),
+    ...bounds(range, account.until),
     ...show(whole),
-    comparison: comparison === null || other === null ? null : { ...bounds(comparison), ...show(other) },
+    comparison: comparison === null || other === null ? null : { ...bounds(comparison, account.until), ...show(other) },
     scan: buildScan(account.scans, startedMs, [...new Set(account.reasons)]),
   };
 }
@@ -69,11 +69,11 @@ function countedRange({ from, to }: TimeRange): TimeRange {
   return { from: unixNano(from - (from % MINUTE_NANO)), to: unixNano(end < UNIX_NANO_MAX ? end : to) };
 }
 
-/** As far as that has come to pass: rates are over this time. */
-function bounds(range: TimeRange): { fromNano: string; toNano: string } {
+/** As far as that has come to pass and was counted: rates are over this time. */
+function bounds(range: TimeRange, until: UnixNano | null): { fromNano: string; toNano: string } {
   const { from, to } = countedRange(range);
   const now = unixNanoFromMs(Date.now());
-  const passed = now > range.to ? now : range.to;
+  const passed = until ?? (now > range.to ? now : range.to);
   return { fromNano: from.toString(), toNano: (to < passed ? to : passed).toString() };
 }
 
@@ -83,6 +83,8 @@ interface Account {
   readonly reasons: string[];
   /** null: nobody who could be asked. */
   readonly callCounter: CallCounter | null;
+  /** Until when calls were counted, where that is not all that is stored. */
+  until: UnixNano | null;
 }
 
 async function readGraph(asked: TimeRange, asking: Asking, account: Account): Promise<Graph> {
@@ -98,7 +100,8 @@ async function readGraph(asked: TimeRange, asking: Asking, account: Account): Pr
   return buildGraph({ services: services.slice(0, NODE_COUNT_MAX), edges: edges.slice(0, EDGE_COUNT_MAX) });
 }
 
-async function readEdges(range: TimeRange, given: Asking, { scans, reasons, callCounter }: Account): Promise<EdgeTable> {
+async function readEdges(range: TimeRange, given: Asking, account: Account): Promise<EdgeTable> {
+  const { scans, reasons, callCounter } = account;
   const table = new EdgeTable();
   const add = (counted: Counted | null): void => {
     if (counted === null) {
@@ -114,30 +117,40 @@ async function readEdges(range: TimeRange, given: Asking, { scans, reasons, call
     add(await countRawEdges(inStretches([range]), given, scans));
     return table;
   }
-  const isCounted = await isCountedAhead(plan, callCounter, given, scans);
+  const until = countedUntil(range, callCounter);
+  const isCounted = until === null && (await isCountedAhead(plan, callCounter, given, scans));
   // As another question: the ends that this one has found are outdated.
   const asking = isCounted ? { ...given } : given;
   const cut = outsideOf(plan, range);
   const stored = readStoredEnds(asking, scans);
-  const readRest = async (ends: LogEnds, among: Asking): Promise<(Counted | null)[]> => {
+  const readRest = async (ends: LogEnds, among: Asking): Promise<Rest> => {
     const storedEnds = await stored;
-    const isBehind = [...storedEnds].some(([partition, end]) => end > (ends.get(partition) ?? 0n));
+    const isBehind = !isCounted && [...storedEnds].some(([partition, end]) => end > (ends.get(partition) ?? 0n));
+    const isLeftOut =
+      isBehind && ends.size > 0 && until !== null && (await areMany(plan, { counted: ends, stored: storedEnds }, among, scans));
     const subjects = [
-      ...(isBehind && !isCounted ? plan.minutes.map((minutes) => uncountedIn(minutes, ends, storedEnds)) : []),
+      ...(isBehind && !isLeftOut ? plan.minutes.map((minutes) => uncountedIn(minutes, ends, storedEnds)) : []),
       ...(cut.length > 0 ? [inStretches(cut)] : []),
     ];
-    const found: (Counted | null)[] = [];
+    const counts: (Counted | null)[] = [];
     for (const subject of ends.size === 0 ? [inStretches([range])] : subjects)
-      found.push(await countRawEdges(subject, among, scans));
-    return found;
+      counts.push(await countRawEdges(subject, among, scans));
+    return { counts, until: isLeftOut ? until : null };
   };
   const [{ rest, scan }] = await Promise.all([
     readWithRest("edge_rollups", asking, () => addCountedEdges(table, plan, asking, scans), readRest),
     stored,
   ]);
   scans.push(scan);
-  rest.forEach(add);
+  rest.counts.forEach(add);
+  account.until ??= rest.until;
   return table;
+}
+
+/** What the rollups do not hold: its counts, and until when they reach where the newest are left out. */
+interface Rest {
+  readonly counts: readonly (Counted | null)[];
+  readonly until: UnixNano | null;
 }
 
 function notSearched({ spanCount }: Counted): string {
