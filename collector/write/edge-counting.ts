@@ -9,9 +9,10 @@ import { isTakenHere, pause, type Counting } from "./step-taking.ts";
 
 /** Looking at what waits takes longer the more there is: it is rested from, too. */
 const LOOK_REST = 19;
-/** So many in a step and more come soon: questions are to find them counted. */
+/** After a step of so many spans more come soon, and questions are to find them counted: for so long the rest between rounds is shorter. */
 const MANY_SPANS = 10_000;
-const REST_MAX_MS = 1_500;
+const MANY_FOR_MS = 20_000;
+const MANY_REST_MS = 1_500;
 /** About 0.7 s of a core. Larger ones need more memory, of smaller ones each begins and ends for less. Who waits does so for one of them. */
 const STEP_SPAN_COUNT_MAX = 200_000;
 
@@ -27,8 +28,9 @@ export class EdgeCounting implements CallCounter {
   #wake = new AbortController();
   #isEnded = false;
   #countedUntilMs = 0;
-  /** In the last step; 0 while ingest comes first. */
-  #spanCount = 0;
+  /** When there was a step of many spans. */
+  #manyAtMs = -Infinity;
+  #tookMs = 0;
 
   constructor(database: SpanDatabase, counting: Counting) {
     this.#database = database;
@@ -51,6 +53,7 @@ export class EdgeCounting implements CallCounter {
   /** There are no more rounds. */
   end(): void {
     this.#isEnded = true;
+    this.#countedUntilMs = 0;
     settle(this.#takeWaiting(), false);
   }
 
@@ -66,9 +69,13 @@ export class EdgeCounting implements CallCounter {
     }
   }
 
-  /** Between two rounds. */
+  /** Between two rounds; as long as the last step at least. */
   restBetween(intervalMs: number): Promise<void> {
-    return this.rest(this.#spanCount < MANY_SPANS ? intervalMs : Math.min(intervalMs, REST_MAX_MS));
+    return this.rest(Math.max(this.#tookMs, this.#areMany() ? Math.min(intervalMs, MANY_REST_MS) : intervalMs));
+  }
+
+  #areMany(): boolean {
+    return performance.now() - this.#manyAtMs < MANY_FOR_MS;
   }
 
   /** Until then, or until somebody waits. */
@@ -87,9 +94,8 @@ export class EdgeCounting implements CallCounter {
     const step = await this.#planner.plan(STEP_SPAN_COUNT_MAX, signal);
     const isSoon = waiting.length > 0 && isSoonCounted(step);
     if (!isSoon) settle(waiting, step === null);
-    const mayStep = this.#pace.mayStep(step?.uncountedCount ?? 0, startedMs);
-    this.#spanCount = mayStep ? (step?.spanCount ?? 0) : 0;
-    if (!mayStep && !isSoon) {
+    if (!this.#pace.mayStep(step?.uncountedCount ?? 0, startedMs) && !isSoon) {
+      this.#manyAtMs = -Infinity;
       await this.rest((performance.now() - startedMs) * LOOK_REST);
       return false;
     }
@@ -99,18 +105,20 @@ export class EdgeCounting implements CallCounter {
     }
     const taking = takeEdgeStep(this.#database, step, `${prefix}-edges`, signal, this.#memory);
     if (!(await isTakenHere(taking))) return false;
+    if (step.spanCount >= MANY_SPANS) this.#manyAtMs = performance.now();
     if (step.spanCount >= step.uncountedCount) this.#wasCounted(plannedAtMs);
     settle(waiting, true);
     onStep();
-    const tookMs = performance.now() - startedMs;
-    this.#pace.stepped(step.spanCount, performance.now(), tookMs);
-    await this.rest(tookMs);
-    return step.spanCount < step.uncountedCount;
+    this.#tookMs = performance.now() - startedMs;
+    this.#pace.stepped(step.spanCount, performance.now(), this.#tookMs);
+    if (step.spanCount >= step.uncountedCount) return false;
+    await this.rest(this.#tookMs);
+    return true;
   }
 
   #wasCounted(untilMs: number): void {
-    this.#countedUntilMs = untilMs;
-    this.#counting.onCounted(untilMs);
+    this.#countedUntilMs = this.#areMany() ? untilMs : 0;
+    this.#counting.onCounted(this.#countedUntilMs);
   }
 
   #takeWaiting(): readonly Waiting[] {

@@ -26,7 +26,7 @@ export interface RollupBuilderOptions {
 /** What becomes known of the counting while it goes on. */
 export interface RollupReport {
   readonly stepped: () => void;
-  /** Calls between spans that were stored before are counted. */
+  /** As CallCounter.countedUntilMs. */
   readonly counted?: (untilMs: number) => void;
   /** A round ended; the next one begins with what the rows say. `code` is the class of the failure. */
   readonly failed: (failure: { readonly code: string; readonly reason: string }) => void;

@@ -77,6 +77,7 @@ class RollupThread implements Running, CallCounter {
     worker.on("error", (error: unknown) => this.#report.failed({ code: "internal", reason: messageOf(error) }));
     worker.on("exit", () => {
       this.#worker = null;
+      this.#countedUntilMs = 0;
       for (const tell of this.#asked.values()) tell(false);
       this.#asked.clear();
       if (!this.#isStopping) this.#restart = setTimeout(() => this.#start(), RESTART_MS);

@@ -6,7 +6,7 @@ export interface Counting {
   readonly prefix: string;
   readonly signal: AbortSignal;
   readonly onStep: () => void;
-  /** Edges of every span stored before are counted. */
+  /** As CallCounter.countedUntilMs. */
   readonly onCounted: (untilMs: number) => void;
 }
 

@@ -135,9 +135,10 @@ export const DependencyGraph = z
       description:
         "Since when calls are counted: a range of five minutes and more is counted in whole minutes, those it begins and ends in included",
     }),
-    toNano: NanoString.meta({
+    toNano: NanoString.meta({ description: "Until when, as far as that has come to pass and was counted" }),
+    countedUntilNano: NanoString.nullable().meta({
       description:
-        "Until when, as far as that has come to pass; where spans arrive by the ten thousand, what was stored in the last seconds may be left to the next answer",
+        "While spans arrive by the ten thousand, those that were stored in the last seconds may be left to the next answer: since this instant. null: all that are stored were counted",
     }),
     nodes: z.array(DependencyNode),
     edges: z.array(DependencyEdge),

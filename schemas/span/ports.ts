@@ -43,7 +43,10 @@ export interface SpanImporter {
 
 /** Whoever counts the calls between stored spans ahead of questions. */
 export interface CallCounter {
-  /** Every span that was stored before this instant is counted, in milliseconds since 1970; 0 where none is known. */
+  /**
+   * While spans arrive by the ten thousand and are counted as they come: every one that was stored before this instant is, in milliseconds since
+   * 1970. 0 else: then `countNow` tells.
+   */
   readonly countedUntilMs: number;
   /**
    * Counts what waits, where that is soon done. Resolves with whether every span that was stored at the call is counted now; the question joins them

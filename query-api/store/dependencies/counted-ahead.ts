@@ -2,11 +2,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { startsIn } from "@callchain/schemas/clickhouse/edges/scope.ts";
-import { positionsBetween, type LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
+import { positionsBetween } from "@callchain/schemas/clickhouse/log-positions.ts";
 import type { CallCounter } from "@callchain/schemas/span/ports.ts";
 import { findEnds } from "../counted-ends.ts";
 import { unixNanoFromMs, type UnixNano } from "@callchain/schemas/span/time.ts";
-import type { Asking, TimeRange } from "../range.ts";
+import type { Asking } from "../range.ts";
 import type { RollupPlan } from "../rollup-plan.ts";
 import { nearOf, readStoredEnds } from "./raw-edges.ts";
 
@@ -16,44 +16,30 @@ const SPAN_COUNT_MIN = 10_000;
 const WAIT_MAX_MS = 2_500;
 
 /** Fewer milliseconds ago: what was stored since is left to the next answer, which waits for nothing then. */
-const RECENT_MS = 5_000;
+const RECENT_MS = 10_000;
 
-/**
- * The instant before which everything that was stored is counted, where that is a moment ago, within the range; null where not. An answer that
- * ends there says so.
- */
-export function countedUntil({ from, to }: TimeRange, callCounter: CallCounter | null): UnixNano | null {
+/** While spans arrive by the ten thousand: the instant before which everything that was stored is counted, where that is a moment ago. Else null. */
+export function countedUntil(callCounter: CallCounter | null): UnixNano | null {
   const untilMs = callCounter?.countedUntilMs ?? 0;
-  const until = unixNanoFromMs(untilMs);
-  return Date.now() - untilMs < RECENT_MS && until > from && until < to ? until : null;
-}
-
-/** Whether the spans between are more than are joined with the counts of the plan's minutes. */
-export async function areMany(
-  { minutes }: RollupPlan,
-  between: { readonly counted: LogEnds; readonly stored: LogEnds },
-  asking: Asking,
-  scans: ScanFigures[],
-): Promise<boolean> {
-  const { rows, scan } = await asking.database.query<{ n: string }>(
-    `SELECT count() AS n FROM spans WHERE ${positionsBetween(between.counted, between.stored)} AND ${startsIn(minutes.map(nearOf))}`,
-    { signal: asking.signal },
-  );
-  scans.push(scan);
-  return Number(rows[0]?.n ?? 0) >= SPAN_COUNT_MIN;
+  return Date.now() - untilMs < RECENT_MS ? unixNanoFromMs(untilMs) : null;
 }
 
 /** Whether every span that was stored at the call, and says something of the plan's minutes, is counted now. */
 export async function isCountedAhead(
-  plan: RollupPlan,
+  { minutes }: RollupPlan,
   callCounter: CallCounter | null,
   asking: Asking,
   scans: ScanFigures[],
 ): Promise<boolean> {
   if (callCounter === null) return false;
-  const [{ ends: counted }, stored] = await Promise.all([findEnds("edge_rollups", asking), readStoredEnds(asking, scans)]);
-  if (![...stored].some(([partition, end]) => end > (counted.get(partition) ?? 0n))) return false;
-  if (!(await areMany(plan, { counted, stored }, asking, scans))) return false;
+  const [{ ends }, stored] = await Promise.all([findEnds("edge_rollups", asking), readStoredEnds(asking, scans)]);
+  if (![...stored].some(([partition, end]) => end > (ends.get(partition) ?? 0n))) return false;
+  const { rows, scan } = await asking.database.query<{ n: string }>(
+    `SELECT count() AS n FROM spans WHERE ${positionsBetween(ends, stored)} AND ${startsIn(minutes.map(nearOf))}`,
+    { signal: asking.signal },
+  );
+  scans.push(scan);
+  if (Number(rows[0]?.n ?? 0) < SPAN_COUNT_MIN) return false;
   const waited = new AbortController();
   try {
     const signal = AbortSignal.any([asking.signal, waited.signal]);

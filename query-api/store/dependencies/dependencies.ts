@@ -11,7 +11,7 @@ import type { LogEnds } from "@callchain/schemas/clickhouse/log-positions.ts";
 import { buildScan, type Asking, type TimeRange } from "../range.ts";
 import { readWithRest } from "../counted-ends.ts";
 import { outsideOf, planMinutes } from "../rollup-plan.ts";
-import { areMany, countedUntil, isCountedAhead } from "./counted-ahead.ts";
+import { countedUntil, isCountedAhead } from "./counted-ahead.ts";
 import { addCountedEdges } from "./counted-edges.ts";
 import { EdgeTable } from "./edge-figures.ts";
 import { buildGraph, keepNodes, nearFocus, type Graph } from "./graph.ts";
@@ -70,11 +70,15 @@ function countedRange({ from, to }: TimeRange): TimeRange {
 }
 
 /** As far as that has come to pass and was counted: rates are over this time. */
-function bounds(range: TimeRange, until: UnixNano | null): { fromNano: string; toNano: string } {
+function bounds(range: TimeRange, until: UnixNano | null): Pick<DependenciesAnswer, "fromNano" | "toNano" | "countedUntilNano"> {
   const { from, to } = countedRange(range);
   const now = unixNanoFromMs(Date.now());
-  const passed = until ?? (now > range.to ? now : range.to);
-  return { fromNano: from.toString(), toNano: (to < passed ? to : passed).toString() };
+  const passed = until !== null && until > from ? until : now > range.to ? now : range.to;
+  return {
+    fromNano: from.toString(),
+    toNano: (to < passed ? to : passed).toString(),
+    countedUntilNano: until?.toString() ?? null,
+  };
 }
 
 /** What was read, and why it may not be everything. */
@@ -117,7 +121,7 @@ async function readEdges(range: TimeRange, given: Asking, account: Account): Pro
     add(await countRawEdges(inStretches([range]), given, scans));
     return table;
   }
-  const until = countedUntil(range, callCounter);
+  const until = countedUntil(callCounter);
   const isCounted = until === null && (await isCountedAhead(plan, callCounter, given, scans));
   // As another question: the ends that this one has found are outdated.
   const asking = isCounted ? { ...given } : given;
@@ -126,8 +130,7 @@ async function readEdges(range: TimeRange, given: Asking, account: Account): Pro
   const readRest = async (ends: LogEnds, among: Asking): Promise<Rest> => {
     const storedEnds = await stored;
     const isBehind = !isCounted && [...storedEnds].some(([partition, end]) => end > (ends.get(partition) ?? 0n));
-    const isLeftOut =
-      isBehind && ends.size > 0 && until !== null && (await areMany(plan, { counted: ends, stored: storedEnds }, among, scans));
+    const isLeftOut = isBehind && ends.size > 0 && until !== null;
     const subjects = [
       ...(isBehind && !isLeftOut ? plan.minutes.map((minutes) => uncountedIn(minutes, ends, storedEnds)) : []),
       ...(cut.length > 0 ? [inStretches(cut)] : []),
