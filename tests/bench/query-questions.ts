@@ -13,6 +13,8 @@ export interface OwnQuestion {
   /** Path and query below /api/v1, with other values for each repeat. */
   readonly ask: (repeat: number) => string;
   readonly repeatsMax?: number;
+  /** After each, for somebody who watches. */
+  readonly restMs?: number;
 }
 
 const range = (from: bigint, nano: bigint): string => `from=${from}&to=${from + nano}`;
@@ -152,3 +154,16 @@ function pageQuestionsOf(minutes: bigint): OwnQuestion[] {
 }
 
 export const pageQuestions: readonly OwnQuestion[] = [...pageQuestionsOf(15n), ...pageQuestionsOf(59n)];
+
+/** Asked as a page does that is watched while spans arrive. */
+export const questionsUntilNow: readonly OwnQuestion[] = [
+  watched("service graph, last hour", (part) => `/dependencies?${part}`),
+  watched("services, last hour", (part) => `/services?${part}`),
+  watched("latency of a service, last hour", (part, at) => `/latency?${part}&service=${service(at)}`),
+  watched("newest 20 of a service, last hour", (part, at) => `/traces?${part}&service=${service(at)}`),
+];
+
+function watched(name: string, ask: (part: string, at: number) => string): OwnQuestion {
+  const lastHour = (): string => range(BigInt(Date.now()) * 1_000_000n - HOUR_NANO, HOUR_NANO);
+  return { name, targetMs: null, ask: (at) => ask(lastHour(), at), restMs: 1_000 };
+}

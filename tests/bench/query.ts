@@ -1,7 +1,8 @@
 /**
  * The questions of the design's targets over a filled store, through the REST API: `npm run bench -- query [spans] [directory]
- * [--beside SPANS_PER_SECOND] [--hour] [--only TEXT] [--out DIR]`; with `--hour` the spans lie within one, and what the page asks of its last 15 minutes
- * and of all of it is asked; a directory is filled once and kept, so that one corpus serves many measurements.
+ * [--beside SPANS_PER_SECOND] [--hour] [--now] [--only TEXT] [--out DIR]`; with `--hour` the spans lie within one, and what the page asks of its last
+ * 15 minutes and of all of it is asked; with `--now` spans are sent beside as they happen, and what they change is asked until now, once a second; a
+ * directory is filled once and kept, so that one corpus serves many measurements.
  * The corpus goes through the transcoder into the embedded engine and is counted into the rollups; then the all-in-one is started over it and
  * asked, while a sender in a process of its own exports spans to it as fast as `--beside` says. Every question has other values each time, so
  * that no cache of answers can flatter. With what the targets are for, 20,000,000 spans over 24 h and `--beside 20000`, it fails where one is
@@ -20,7 +21,15 @@ import { countRollups } from "./count-rollups.ts";
 import { startLoad } from "./peers/load-process.ts";
 import { cpuSecondsOf, familyOf } from "./proc.ts";
 import { runQueryPeers } from "./query-peers.ts";
-import { DAY_FROM_NANO, DAY_NANO, HOUR_NANO, ownQuestions, pageQuestions, type OwnQuestion } from "./query-questions.ts";
+import {
+  DAY_FROM_NANO,
+  DAY_NANO,
+  HOUR_NANO,
+  ownQuestions,
+  pageQuestions,
+  questionsUntilNow,
+  type OwnQuestion,
+} from "./query-questions.ts";
 import { formatNumber, formatTable, percentileOf, spreadOf, writeReport } from "./report.ts";
 
 const SPANS_PER_REQUEST = 500;
@@ -88,7 +97,7 @@ async function measure(
   question: OwnQuestion,
   filled: Pick<OwnRun, "spans" | "hours" | "besidePerSecond">,
 ): Promise<OwnRun> {
-  const { name, targetMs, ask, repeatsMax = REPEATS } = question;
+  const { name, targetMs, ask, repeatsMax = REPEATS, restMs = 0 } = question;
   const ask1 = async (repeat: number): Promise<string | null> => {
     const response = await fetch(`${queryUrl}/api/v1${ask(repeat)}`, { headers: { "accept-encoding": "identity" } });
     const body = await response.bytes();
@@ -104,6 +113,7 @@ async function measure(
     const startedMs = performance.now();
     refused = await ask1(repeat);
     if (refused === null) timesMs.push(performance.now() - startedMs);
+    if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
   }
   const cpuMs = ((cpuSecondsOf(pids) - cpuBefore) * 1000) / Math.max(1, timesMs.length);
   return { question: name, ...filled, targetMs, timesMs, cpuMs, refused };
@@ -128,9 +138,8 @@ async function prepare(dir: string, spanCount: number, rangeNano: bigint): Promi
   }
 }
 
-/** Until it is aborted. The spans lie behind the day that is asked about. */
-async function sendBeside(otlpHttpUrl: string, spansPerSecond: number, signal: AbortSignal): Promise<void> {
-  const startMs = Number((DAY_FROM_NANO + DAY_NANO) / 1_000_000n);
+/** Until it is aborted. */
+async function sendBeside(otlpHttpUrl: string, spansPerSecond: number, startMs: number, signal: AbortSignal): Promise<void> {
   const load = { url: otlpHttpUrl, protocol: "http", spansPerRequest: 512, connections: 8, spansPerSecond, startMs } as const;
   try {
     await startLoad({ ...load, seconds: SEND_SECONDS_MAX }, signal);
@@ -150,6 +159,7 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
     options: {
       beside: { type: "string", default: "0" },
       hour: { type: "boolean", default: false },
+      now: { type: "boolean", default: false },
       only: { type: "string", default: "" },
       out: { type: "string", default: "bench-results" },
     },
@@ -160,11 +170,13 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
   const end = new AbortController();
   try {
     const traceIds = await prepare(dir, spanCount, values.hour ? HOUR_NANO : DAY_NANO);
-    const questions = values.hour ? pageQuestions : ownQuestions(traceIds);
+    const questions = values.now ? questionsUntilNow : values.hour ? pageQuestions : ownQuestions(traceIds);
     const filled = { spans: spanCount, hours: values.hour ? 1 : 24, besidePerSecond: beside };
     const callchain = await startCallchain(dir);
     try {
-      const sending = beside > 0 ? sendBeside(callchain.otlpHttpUrl, beside, end.signal) : Promise.resolve();
+      // Where nothing of them is asked, behind the day.
+      const sentFromMs = values.now ? Date.now() : Number((DAY_FROM_NANO + DAY_NANO) / 1_000_000n);
+      const sending = beside > 0 ? sendBeside(callchain.otlpHttpUrl, beside, sentFromMs, end.signal) : Promise.resolve();
       if (beside > 0) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       const runs: OwnRun[] = [];
       for (const question of questions.filter(({ name }) => name.includes(values.only))) {
@@ -175,7 +187,7 @@ export async function runQueryBench(args: readonly string[]): Promise<void> {
       await sending;
       const report = { dir: values.out, name: "query", isAppended: false };
       process.stdout.write(writeReport({ ...report, run: OwnRun, runs, toMarkdown: formatOwn }));
-      if (spanCount === TARGET_SPANS && beside === TARGET_BESIDE && !values.hour) assertTargets(runs);
+      if (spanCount === TARGET_SPANS && beside === TARGET_BESIDE && !values.hour && !values.now) assertTargets(runs);
     } finally {
       end.abort();
       await callchain.stop();
