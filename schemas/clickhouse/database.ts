@@ -223,7 +223,7 @@ class HttpDatabase implements SpanDatabase {
   #bounds(sql: string): ClickHouseSettings {
     const blockRows = this.#isReader ? blockRowsFor(sql) : null;
     return {
-      ...(blockRows === null ? {} : { max_block_size: String(blockRows) }),
+      ...(blockRows === null ? {} : { max_block_size: String(blockRows), max_threads: 1 }),
       ...(sql.length < USUAL_SQL_CHARS ? {} : { max_query_size: String(4 * sql.length) }),
     };
   }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { after, before, describe, it } from "node:test";
 import type { SpanDatabase } from "@callchain/schemas/clickhouse/database.ts";
+import { slowMatchSql } from "@callchain/schemas/clickhouse/slow-patterns.ts";
 import { startClickHouse, type TestClickHouse } from "../support/clickhouse.ts";
 
 const CONNECTIONS = [1, 2, 3, 4];
@@ -79,6 +80,24 @@ describe("the rank of answering threads", () => {
       assert.equal(await rankOf(writer), "0");
     } finally {
       await writer.close();
+    }
+  });
+});
+
+describe("a statement with an expression that may be slow", () => {
+  it("has one thread and small blocks, others have not", async () => {
+    const reader = engine.open("reader");
+    const boundsOf = async (condition: string): Promise<unknown> => {
+      const settings = "toUInt32(getSetting('max_threads')) AS threads, toUInt32(getSetting('max_block_size')) < 100 AS isSmall";
+      const { rows } = await reader.query(`SELECT ${settings} WHERE ${condition}`, { params: { pattern: "a{3}" } });
+      return rows[0];
+    };
+    try {
+      assert.deepEqual(await boundsOf(slowMatchSql("'aaa'", "{pattern:String}")), { threads: 1, isSmall: 1 });
+      const others = await boundsOf("match('aaa', {pattern:String})");
+      assert.partialDeepStrictEqual(others, { isSmall: 0 });
+    } finally {
+      await reader.close();
     }
   });
 });
