@@ -11,7 +11,7 @@ const CLIENTS = 8;
 const SENDERS = 2;
 /**
  * A question's own limit in all, the server's for a statement behind it, and until a statement sees that it is to end: between two texts at the
- * earliest, of which one of 8 KB takes the slow pattern a second of a core, and a dozen statements share the cores. 30 to 70 s were seen, on a
+ * earliest, of which one of 8 KB takes the slow pattern a second of a core, and a dozen statements share the cores. 29 to 36 s were seen, on a
  * machine that was slow that day.
  */
 const ANSWER_MS_MAX = 150_000;

@@ -4,8 +4,8 @@ import type { ScanFigures } from "@callchain/schemas/clickhouse/database.ts";
 import { startsIn } from "@callchain/schemas/clickhouse/edges/scope.ts";
 import { positionsBetween } from "@callchain/schemas/clickhouse/log-positions.ts";
 import type { CallCounter } from "@callchain/schemas/span/ports.ts";
-import { findEnds } from "../counted-ends.ts";
 import { unixNanoFromMs, type UnixNano } from "@callchain/schemas/span/time.ts";
+import { findEnds } from "../counted-ends.ts";
 import type { Asking } from "../range.ts";
 import type { RollupPlan } from "../rollup-plan.ts";
 import { nearOf, readStoredEnds } from "./raw-edges.ts";
@@ -14,7 +14,6 @@ import { nearOf, readStoredEnds } from "./raw-edges.ts";
 const SPAN_COUNT_MIN = 10_000;
 /** A step takes a second at most, and one may be under way. */
 const WAIT_MAX_MS = 2_500;
-
 /** Fewer milliseconds ago: what was stored since is left to the next answer, which waits for nothing then. */
 const RECENT_MS = 10_000;
 
